@@ -1,0 +1,257 @@
+"""What several commands share: options, and how their texts become tasks, verifiers, models and runs."""
+
+import importlib
+import importlib.util
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+from pydantic import BaseModel, ValidationError
+
+from tutelage.errors import UserError
+from tutelage.types import Sampling, Task
+
+if TYPE_CHECKING:
+    from tutelage.agents import ChatModel
+    from tutelage.tools import Split, Verifier
+
+__all__ = [
+    "as_json",
+    "engine_options",
+    "judging_options",
+    "load_object",
+    "model_of",
+    "pairs_of",
+    "print_json",
+    "sampling_of",
+    "settings_of",
+    "tasks_of",
+    "verifier_of",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Settings = TypeVar("Settings", bound=BaseModel)
+
+SPLITS = ("train", "dev", "heldout")
+ENGINES = ("vllm", "transformers", "http", "https", "embedded")
+OBJECT = re.compile(r".+:[A-Za-z_]\w*")
+VERIFIERS = ("exact", "numeric", "math_answer", "step_checker", "family_answer")
+
+
+def as_json(command: Command) -> Command:
+    """Give a command the option `--json`."""
+    return click.option("--json", "json_", is_flag=True, help="Print one JSON object instead of text.")(
+        command
+    )
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print one line of JSON; what is not plain data is an error of the program."""
+    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def engine_options(command: Command) -> Command:
+    """Give a command what engines and sampling need."""
+    for option in (
+        click.option("--max-tokens", type=click.IntRange(min=1), help="Longest completion. [default: 512]"),
+        click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="[default: 1]"),
+        click.option("--temperature", type=click.FloatRange(min=0), help="[default: 1]"),
+        click.option(
+            "--engine", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the engine."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def judging_options(command: Command) -> Command:
+    """Give a command what rolling out and judging need."""
+    for option in (
+        click.option("--quiet", is_flag=True, help="Show no progress."),
+        click.option("--concurrency", type=click.IntRange(min=1), default=64, show_default=True),
+        click.option(
+            "--verifier",
+            metavar="NAME",
+            help=f"{', '.join(VERIFIERS)}, or MODULE:ATTRIBUTE. [default: family_answer, else math_answer]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def tasks_of(text: str) -> list[Task]:
+    """The tasks that TASKS names: those of a file, or of FAMILY:DIFFICULTY:COUNT:SEED[:SPLIT].
+
+    Raises:
+        UserError: it is neither; `TaskFileError` where the file is malformed.
+    """
+    from tutelage.tools import FAMILIES, load_tasks, make_tasks
+
+    family, *dials = text.split(":")
+    if Path(text).exists() or family not in FAMILIES:
+        if not Path(text).exists() and (dials or ("/" not in text and "." not in text)):
+            raise UserError(
+                f"tasks {text!r}: no such file, and no known family; give a file or "
+                f"FAMILY:DIFFICULTY:COUNT:SEED[:SPLIT] with a family of {', '.join(FAMILIES)}"
+            )
+        return load_tasks(text)
+    split = dials.pop() if len(dials) == 4 else "train"
+    if split not in SPLITS or len(dials) != 3 or not all(dial.isdecimal() for dial in dials):
+        raise UserError(
+            f"tasks {text!r}: give {family}:DIFFICULTY:COUNT:SEED[:SPLIT], three whole numbers "
+            f"and a split of {', '.join(SPLITS)}"
+        )
+    difficulty, count, seed = map(int, dials)
+    if count == 0:
+        raise UserError(f"tasks {text!r}: the count is 0; ask for at least one task")
+    return make_tasks(family, difficulty, count, seed, cast("Split", split))
+
+
+def verifier_of(name: str | None, tasks: Sequence[Task]) -> "Verifier":
+    """The verifier of a name; without one the families' own check, else `math_answer`.
+
+    Raises:
+        UserError: there is none of this name, or what is there is no verifier.
+    """
+    from tutelage import tools
+
+    if name is None:
+        known = all(task.family in tools.FAMILIES for task in tasks)
+        return tools.family_answer if known else tools.math_answer
+    if name in VERIFIERS:
+        found: Any = getattr(tools, name)
+    elif ":" in name:
+        found = load_object(name)
+    else:
+        raise UserError(
+            f"unknown verifier {name!r}; known are {', '.join(VERIFIERS)}, or give MODULE:ATTRIBUTE"
+        )
+    if not isinstance(found, tools.Verifier):
+        raise UserError(f"{name!r} is no verifier; it needs a name, answer() and score()")
+    return found
+
+
+def load_object(text: str) -> Any:
+    """What MODULE:ATTRIBUTE names; the working directory's modules are found, and FILE.py:ATTRIBUTE too.
+
+    Raises:
+        UserError: there is none, or the module fails when it is imported.
+    """
+    place, _, attribute = text.rpartition(":")
+    if not place or not attribute.isidentifier():
+        raise UserError(f"{text!r} is not MODULE:ATTRIBUTE")
+    if place.endswith(".py") and not Path(place).is_file():
+        raise UserError(f"{text!r}: there is no file {place!r}")
+    try:
+        loaded = _module_of_file(Path(place)) if place.endswith(".py") else _module(place)
+    except Exception as error:
+        raise UserError(f"{text!r}: importing {place!r} fails: {type(error).__name__}: {error}") from error
+    if not hasattr(loaded, attribute):
+        raise UserError(f"{text!r}: {place!r} has no {attribute!r}")
+    return getattr(loaded, attribute)
+
+
+def _module(name: str) -> ModuleType:
+    """A module, also one of the working directory; that comes last, so that it hides no installed package."""
+    sys.path.append(str(Path.cwd()))
+    return importlib.import_module(name)
+
+
+def _module_of_file(path: Path) -> ModuleType:
+    """A file as a module; its neighbours can be imported by it."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.append(str(path.resolve().parent))
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def sampling_of(temperature: float | None, top_p: float | None, max_tokens: int | None) -> Sampling | None:
+    """The sampling that the options ask for; `None` where they ask for nothing."""
+    asked = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+    given = {key: value for key, value in asked.items() if value is not None}
+    return Sampling.model_validate(given) if given else None
+
+
+@contextmanager
+def model_of(spec: str, settings: Iterable[str], sampling: Sampling | None) -> Iterator["ChatModel"]:
+    """A running chat model, closed at the end: what `connect` understands, or an object of the user's.
+
+    Raises:
+        UserError: the model or a setting is not understood.
+        EngineError: the engine could not start.
+    """
+    from tutelage.agents import connect
+
+    pairs = pairs_of("--engine", settings)
+    if spec.partition(":")[0] in ENGINES or not OBJECT.fullmatch(spec):
+        model = connect(spec, sampling=sampling, **pairs)
+    else:
+        model = _own_model(spec, pairs, sampling)
+    try:
+        yield model
+    finally:
+        model.close()
+
+
+def _own_model(spec: str, settings: Mapping[str, Any], sampling: Sampling | None) -> "ChatModel":
+    """The chat model that MODULE:ATTRIBUTE is, or makes when it is called with the settings."""
+    from tutelage.agents import ChatModel
+
+    found = load_object(spec)
+    if not isinstance(found, ChatModel) and callable(found):
+        try:
+            found = found(**settings)
+        except TypeError as error:
+            raise UserError(f"model {spec!r}: calling it with the settings fails: {error}") from error
+    elif settings:
+        raise UserError(f"model {spec!r} is made already; --engine has no effect on it")
+    if not isinstance(found, ChatModel):
+        raise UserError(f"model {spec!r} is no ChatModel but {type(found).__name__}")
+    if sampling is None:
+        return found
+    return found.with_sampling(**sampling.model_dump(include=sampling.model_fields_set))
+
+
+def pairs_of(option: str, texts: Iterable[str]) -> dict[str, Any]:
+    """KEY=VALUE pairs; a value that is JSON is what it says, anything else a text.
+
+    Raises:
+        UserError: one is no pair, or a key comes twice.
+    """
+    pairs: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise UserError(f"{option} {text!r} is not KEY=VALUE")
+        if key in pairs:
+            raise UserError(f"{option} {key} is given twice")
+        try:
+            pairs[key] = json.loads(value)
+        except ValueError:
+            pairs[key] = value
+    return pairs
+
+
+def settings_of(kind: type[Settings], option: str, texts: Iterable[str]) -> Settings:
+    """Settings from KEY=VALUE pairs.
+
+    Raises:
+        UserError: a setting is unknown or its value is refused; the message says which are known.
+    """
+    try:
+        return kind.model_validate(pairs_of(option, texts))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            raise UserError(f"{option} {key}: unknown; known are {', '.join(kind.model_fields)}") from error
+        raise UserError(f"{option} {key}={first['input']!r}: {first['msg'].lower()}") from error

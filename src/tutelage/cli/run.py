@@ -1,0 +1,112 @@
+"""`tutelage run`: a graph over many tasks, recorded; the same command continues it."""
+
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tutelage.cli.graphs import METHODS, SCORERS, Dials, Setting, planned
+from tutelage.cli.options import (
+    as_json,
+    engine_options,
+    judging_options,
+    model_of,
+    print_json,
+    sampling_of,
+    tasks_of,
+    verifier_of,
+)
+
+if TYPE_CHECKING:
+    from tutelage.traces import Run
+
+__all__ = ["command"]
+
+
+@click.command(name="run")
+@click.argument("tasks")
+@click.option(
+    "--graph",
+    default="one_shot",
+    show_default=True,
+    help=f"{', '.join(METHODS)}; or a graph or function of the model: MODULE:ATTRIBUTE or FILE.py:ATTRIBUTE.",
+)
+@click.option("--model", "spec", metavar="MODEL", default="embedded", show_default=True)
+@click.option("--store", type=click.Path(path_type=Path), help="The run's directory. [default: runs/TIME]")
+@click.option("--samples", type=click.IntRange(min=1), help="Solutions a task. [default: 8]")
+@click.option("--rounds", type=click.IntRange(min=0), help="Refinements or hints at most. [default: 3]")
+@click.option("--scorer", type=click.Choice(SCORERS), help="Who scores candidates. [default: reviewer]")
+@click.option("--scale", metavar="MEAN:DEVIATION", help="Of magicore's scores. [default: measured first]")
+@click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Rollouts a task.")
+@judging_options
+@engine_options
+@as_json
+def command(
+    tasks: str,
+    graph: str,
+    spec: str,
+    store: Path | None,
+    samples: int | None,
+    rounds: int | None,
+    scorer: str | None,
+    scale: str | None,
+    repeats: int,
+    verifier: str | None,
+    concurrency: int,
+    quiet: bool,
+    settings: tuple[str, ...],
+    temperature: float | None,
+    top_p: float | None,
+    max_tokens: int | None,
+    json_: bool,
+) -> int:
+    """Run a graph over TASKS, record everything, and report.
+
+    Example: tutelage run arithmetic:3:100:0 --graph self_refine --store runs/first
+    """
+    from tutelage.graphs import rollout
+
+    given = tasks_of(tasks)
+    judge = verifier_of(verifier, given)
+    directory = store or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+    dials = Dials(samples=samples, rounds=rounds, scorer=scorer, scale=scale)
+    plan = planned(graph, dials)
+    try:
+        with model_of(spec, settings, sampling_of(temperature, top_p, max_tokens)) as model:
+            run = rollout(
+                plan(Setting(model, judge, given, dials, directory)),
+                given,
+                verifier=judge,
+                store=directory,
+                repeats=repeats,
+                concurrency=concurrency,
+                progress=not quiet,
+            )
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(_how_to_continue(directory, store is None)) from interrupt
+    with run:
+        return _report(run, json_)
+
+
+def _report(run: "Run", json_: bool) -> int:
+    """Print what became of it; 1 where no rollout came to its end."""
+    numbers = run.summary()
+    if json_:
+        print_json({"path": str(run.path), **numbers})
+    else:
+        click.echo(f"{run.report()}\nrecorded in {run.path}")
+    if numbers["rollouts"]["done"]:
+        return 0
+    first = next(iter(run.rollouts("failed")), None)
+    click.echo(f"tutelage: every rollout failed; the first: {first.error if first else 'unknown'}", err=True)
+    return 1
+
+
+def _how_to_continue(directory: Path, unnamed: bool) -> str:
+    if not directory.exists():
+        return "nothing was recorded yet"
+    arguments = [*sys.argv[1:], *(["--store", str(directory)] if unnamed else [])]
+    return f"what is finished is kept; go on with: tutelage {shlex.join(arguments)}"

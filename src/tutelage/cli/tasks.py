@@ -1,0 +1,18 @@
+"""`tutelage tasks`: tasks as JSON Lines, to look at them or to keep them."""
+
+import click
+
+from tutelage.cli.options import tasks_of
+
+__all__ = ["command"]
+
+
+@click.command(name="tasks")
+@click.argument("tasks")
+def command(tasks: str) -> None:
+    """Print TASKS as JSON Lines, one task a line.
+
+    Example: tutelage tasks arithmetic:3:100:0:heldout > heldout.jsonl
+    """
+    for task in tasks_of(tasks):
+        click.echo(task.model_dump_json())

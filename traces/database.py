@@ -1,0 +1,194 @@
+"""One SQLite connection to a run, shared by the threads of a process, with every error as one sentence.
+
+Write-ahead log with `synchronous=NORMAL`: what was committed survives the death of the process at any moment;
+a power cut may take the last moments, never the consistency. Not covered: what the tables hold.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tutelage.errors import StoreError
+
+__all__ = ["SCHEMA_VERSION", "Database", "connect_memory", "connect_reader", "connect_writer"]
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x5455544C
+PATIENCE = 10.0
+"""Seconds to wait for another program that holds the file."""
+
+PROBLEMS = {
+    sqlite3.SQLITE_FULL: "the disk is full (or max_bytes is reached); what was committed is kept, "
+    "so free some space and start the same command again",
+    sqlite3.SQLITE_READONLY: "it is read-only; check the permissions of the directory and of run.sqlite",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that it exists and the permissions of its directory",
+    sqlite3.SQLITE_NOTADB: "run.sqlite is not a database; move it away or use another directory",
+    sqlite3.SQLITE_CORRUPT: "run.sqlite is damaged; restore it from a copy or use another directory",
+    sqlite3.SQLITE_BUSY: f"another program has held run.sqlite for more than {PATIENCE:.0f} s; close it",
+    sqlite3.SQLITE_IOERR: "the disk refuses to read or write; check its state and its limits",
+}
+
+
+class Database:
+    """A connection and its lock; every method may be called from any thread."""
+
+    def __init__(self, connection: sqlite3.Connection, where: str) -> None:
+        """Take over a connection; `where` names the run in errors."""
+        self.where = where
+        self._connection = connection
+        self._lock = threading.RLock()
+        self._process = os.getpid()
+        self._closed = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write everything or nothing.
+
+        Raises:
+            StoreError: The file cannot be written; nothing of the transaction is kept.
+        """
+        with self.reading() as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Hold the connection alone.
+
+        Raises:
+            StoreError: The file cannot be read, is closed, or was opened by the parent of this process.
+        """
+        with self._lock:
+            if self._closed:
+                raise StoreError(f"run {self.where!r} is closed; open it again")
+            if os.getpid() != self._process:
+                raise StoreError(f"run {self.where!r} was opened before a fork; open it in this process")
+            try:
+                yield self._connection
+            except sqlite3.Error as error:
+                raise explained(error, self.where) from error
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one query."""
+        with self.reading() as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def close(self) -> None:
+        """Close the connection; harmless when done twice."""
+        with self._lock:
+            if not self._closed and os.getpid() == self._process:
+                self._connection.close()
+            self._closed = True
+
+
+def explained(error: sqlite3.Error, where: str) -> StoreError:
+    """Say in one sentence what SQLite's error means for the run."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return StoreError(f"run {where!r}: {PROBLEMS.get(code, str(error))}")
+
+
+def connect_writer(file: Path, where: str, *, create: bool, max_bytes: int | None) -> Database:
+    """Open a run's file for writing, with its tables made where they are missing.
+
+    Raises:
+        StoreError: It cannot be written, is not a run, or was written by a newer version.
+    """
+    mode = "rwc" if create else "rw"
+    with _opening(f"{file.absolute().as_uri()}?mode={mode}", where) as connection:
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if max_bytes is not None:
+            (page,) = connection.execute("PRAGMA page_size").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {max(1, max_bytes // page)}")
+        _prepare(connection, where)
+    return Database(connection, where)
+
+
+def connect_memory() -> Database:
+    """Make a run that ends with the process."""
+    with _opening("file::memory:", "in memory") as connection:
+        _prepare(connection, "in memory")
+    return Database(connection, "in memory")
+
+
+def connect_reader(file: Path, where: str) -> Database:
+    """Open a run's file for reading, also while it is written and also where nothing may be written.
+
+    Raises:
+        StoreError: It is missing, is not a run, or was written by a newer version.
+    """
+    uri = file.absolute().as_uri()
+    if not file.is_file():
+        raise StoreError(f"no run is recorded in {where!r}: it has no file {file.name!r}")
+    try:
+        return _reader(f"{uri}?mode=rw", where)
+    except StoreError as error:
+        code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
+        if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or _log(file):
+            raise
+        return _reader(f"{uri}?mode=ro&immutable=1", where)
+
+
+def _reader(uri: str, where: str) -> Database:
+    """Open a connection that refuses to write; `mode=rw` lets the last one to close tidy the log away."""
+    with _opening(uri, where) as connection:
+        connection.execute("PRAGMA query_only = ON")
+        _check_version(connection, where)
+    return Database(connection, where)
+
+
+def _log(file: Path) -> bool:
+    log = file.with_name(file.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+@contextmanager
+def _opening(uri: str, where: str) -> Iterator[sqlite3.Connection]:
+    """Connect; on any failure inside, close again and say why."""
+    connection = None
+    try:
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        yield connection
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise explained(error, where) from error
+        raise
+
+
+def _prepare(connection: sqlite3.Connection, where: str) -> None:
+    """Make the tables in an empty file, else check them; either way prove that the file can be written."""
+    connection.execute("BEGIN IMMEDIATE")
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    connection.execute("COMMIT")
+    if tables:
+        _check_version(connection, where)
+        return
+    connection.execute("PRAGMA journal_mode = WAL")
+    schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    connection.executescript(f"BEGIN IMMEDIATE;\n{schema}\nCOMMIT;")
+
+
+def _check_version(connection: sqlite3.Connection, where: str) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
+        raise StoreError(f"{where!r} holds no run: its run.sqlite is empty or belongs to another program")
+    (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"run {where!r} was written by a newer version (its schema is {version}, this one reads up to "
+            f"{SCHEMA_VERSION}); update tutelage"
+        )

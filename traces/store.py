@@ -1,0 +1,198 @@
+"""A store: the directory of one run, `run.sqlite` inside it and nothing else once it is closed.
+
+One process writes at a time (an OS lock that ends with the process); any number read, at any time. Opening
+for writing turns what a dead process left running into "abandoned". Not covered: several runs in a directory.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Self
+
+from pydantic import JsonValue
+
+from tutelage.errors import StoreError, UserError
+from tutelage.traces.blobs import json_text, text_value, value_text
+from tutelage.traces.database import Database, connect_memory, connect_reader, connect_writer
+from tutelage.traces.ids import new_id
+from tutelage.traces.lock import WriterLock
+from tutelage.traces.run import Run
+
+__all__ = ["Store"]
+
+FILE = "run.sqlite"
+
+
+class Store:
+    """An open store; made by `Store.open` or `Store.memory`."""
+
+    def __init__(
+        self, database: Database, path: Path | None, lock: WriterLock | None, writable: bool
+    ) -> None:
+        """Take over an open database and its writer's lock."""
+        self.database = database
+        self.path = path
+        """The directory; `None` for a store in memory."""
+        self._lock = lock
+        self._writable = writable
+
+    @classmethod
+    def open(
+        cls, path: str | Path, *, create: bool = True, read_only: bool = False, max_bytes: int | None = None
+    ) -> "Store":
+        """Open the store in a directory.
+
+        Args:
+            path: The run's directory.
+            create: Make the directory and the file where they are missing.
+            read_only: Take no lock, write nothing and create nothing.
+            max_bytes: Refuse to let the file grow beyond this.
+
+        Raises:
+            StoreError: It is missing, written elsewhere, read-only, damaged, no run, or from a newer version.
+        """
+        directory = Path(path)
+        where = str(path)
+        if directory.exists() and not directory.is_dir():
+            raise StoreError(f"{where!r} is a file; a run is a directory")
+        if read_only:
+            return cls(connect_reader(directory / FILE, where), directory, None, writable=False)
+        _make(directory, create)
+        lock = WriterLock(directory)
+        try:
+            database = connect_writer(directory / FILE, where, create=create, max_bytes=max_bytes)
+            try:
+                _abandon_running(database)
+            except BaseException:
+                database.close()
+                raise
+        except BaseException:
+            lock.release()
+            raise
+        return cls(database, directory, lock, writable=True)
+
+    @classmethod
+    def memory(cls) -> "Store":
+        """Make a store that ends with the process, for a run that nobody wants to keep."""
+        return cls(connect_memory(), None, None, writable=True)
+
+    def start_run(self, settings: Mapping[str, object], *, name: str | None = None) -> Run:
+        """Start the store's run, or continue it.
+
+        Args:
+            settings: Plain data that decides what is recorded; continuing asks for the same.
+            name: What to call it; by default the directory's name.
+
+        Raises:
+            UserError: The settings are not plain data, or the run was started with others.
+            StoreError: It cannot be written.
+        """
+        text = json_text(dict(settings), "the settings of a run")
+        with self.writing() as connection:
+            row = connection.execute("SELECT id, name, settings FROM run").fetchone()
+            if row is None:
+                own = name or (self.path.absolute().name if self.path else "memory")
+                row = (new_id(), text_value(own), text_value(text))
+                connection.execute(
+                    "INSERT INTO run (id, name, settings, created) VALUES (?, ?, ?, ?)", (*row, time.time())
+                )
+        run = self._run(row)
+        if name is not None and name != run.name:
+            raise UserError(f"{self.database.where!r} holds the run {run.name!r}, not {name!r}")
+        difference = _difference(run.settings, json.loads(text), "")
+        if difference is not None:
+            raise UserError(
+                f"setting {difference[0]!r} is {difference[2]}, but the run in {self.database.where!r} was "
+                f"started with {difference[1]}; use that, or another directory"
+            )
+        return run
+
+    def run(self) -> Run:
+        """Give the run that is recorded here.
+
+        Raises:
+            StoreError: None was started.
+        """
+        rows = self.database.rows("SELECT id, name, settings FROM run")
+        if not rows:
+            raise StoreError(f"no run was started in {self.database.where!r}")
+        return self._run(rows[0])
+
+    def writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Write everything or nothing; for the modules of this room.
+
+        Raises:
+            StoreError: The store is open for reading only.
+        """
+        if not self._writable:
+            raise StoreError(f"run {self.database.where!r} is open for reading only; start it again to write")
+        return self.database.transaction()
+
+    def release(self) -> None:
+        """Let another process write; this store can still be read."""
+        if not self._writable:
+            return
+        self._writable = False
+        if self.path is not None:
+            writer = self.database
+            self.database = connect_reader(self.path / FILE, writer.where)
+            writer.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def close(self) -> None:
+        """Close the file, then give back the lock; harmless when done twice."""
+        self.database.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        """Give the store itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def _run(self, row: tuple[str, str | bytes, str | bytes]) -> Run:
+        settings: Mapping[str, JsonValue] = json.loads(value_text(row[2]) or "{}")
+        return Run(self, row[0], value_text(row[1]) or "", settings)
+
+
+def _make(directory: Path, create: bool) -> None:
+    if not create and not (directory / FILE).is_file():
+        raise StoreError(f"no run is recorded in {str(directory)!r}: it has no file {FILE!r}")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the directory {str(directory)!r} cannot be made: {error.strerror}") from error
+
+
+def _abandon_running(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute(
+            "UPDATE rollouts SET status = 'abandoned', error = 'its process ended before it did'"
+            " WHERE status = 'running'"
+        )
+
+
+def _difference(recorded: object, given: object, place: str) -> tuple[str, str, str] | None:
+    """Name the first setting that differs: its dotted path, the recorded and the given value as JSON."""
+    if isinstance(recorded, dict) and isinstance(given, dict):
+        for key in sorted({*recorded, *given}):
+            inner = f"{place}.{key}" if place else key
+            if key not in recorded or key not in given:
+                return inner, _shown(recorded, key), _shown(given, key)
+            found = _difference(recorded[key], given[key], inner)
+            if found is not None:
+                return found
+        return None
+    left, right = json.dumps(recorded, sort_keys=True), json.dumps(given, sort_keys=True)
+    return None if left == right else (place, left, right)
+
+
+def _shown(settings: dict[str, object], key: str) -> str:
+    return json.dumps(settings[key]) if key in settings else "missing"

@@ -14,7 +14,7 @@ from tutelage.types import Task
 
 __all__ = ["Arithmetic"]
 
-DIAL = {1: (2, 99), 2: (3, 999), 3: (4, 999), 4: (5, 9999), 5: (7, 9999)}
+DIAL = {1: (2, 50), 2: (3, 99), 3: (4, 99), 4: (4, 999), 5: (6, 999)}
 LINE = re.compile(r"(\d+)([-+*])(\d+)=(\d{1,9})")
 ANSWER = re.compile(r"answer: (\d{1,9})")
 OPERATION = re.compile(r"([-+*]) (\d+)")

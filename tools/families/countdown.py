@@ -16,11 +16,11 @@ from tutelage.types import Task
 
 __all__ = ["Countdown"]
 
-DIAL = {1: (3, 9), 2: (3, 25), 3: (4, 9), 4: (4, 20), 5: (4, 50)}
-"""How many numbers, and the largest."""
+DIAL = {1: (3, 9, 50), 2: (3, 15, 99), 3: (3, 25, 99), 4: (4, 9, 99), 5: (4, 20, 99)}
+"""How many numbers, the largest of them, and the largest target."""
 LINE = re.compile(r"(\d{1,6})([-+*])(\d{1,6})=(\d{1,9})")
 ANSWER = re.compile(r"answer: ([-+*()\d]{1,80})")
-LARGEST_TARGET = 999
+LARGEST_VALUE = 999
 
 Step = tuple[int, str, int]
 
@@ -32,11 +32,11 @@ class Countdown:
 
     def generate(self, rng: Random, difficulty: int) -> Task:
         """Draw numbers and a target that some operations reach; see `Family.generate`."""
-        count, largest = DIAL[difficulty]
+        count, largest, largest_target = DIAL[difficulty]
         numbers = [rng.randint(1, largest) for _ in range(count)]
         steps = random_steps(numbers, rng)
         target = result(steps[-1])
-        if not 10 <= target <= min(LARGEST_TARGET, 12 * largest) or target in numbers:
+        if not 10 <= target <= largest_target or target in numbers:
             return self.generate(rng, difficulty)
         return Task(
             id="",
@@ -150,7 +150,7 @@ def random_steps(numbers: list[int], rng: Random) -> list[Step]:
     while len(left) > 1:
         rng.shuffle(left)
         b, a = sorted((left.pop(), left.pop()))
-        op = rng.choice("+-*" if min(a, b) > 1 and a * b <= LARGEST_TARGET else "+-")
+        op = rng.choice("+-*" if min(a, b) > 1 and a * b <= LARGEST_VALUE else "+-")
         steps.append((a, op, b))
         left.append(result(steps[-1]))
     return steps
@@ -172,7 +172,7 @@ def solutions(numbers: list[int], target: int) -> Iterator[list[Step]]:
             rest = [n for k, n in enumerate(numbers) if k not in (i, j)]
             for op in "+-*":
                 step = (a, op, b)
-                if result(step) <= LARGEST_TARGET * 4:
+                if result(step) <= 4 * LARGEST_VALUE:
                     for later in solutions([*rest, result(step)], target):
                         yield [step, *later]
 

@@ -19,7 +19,7 @@ __all__ = ["Equations"]
 
 ANSWER = re.compile(r"answer: (\d{1,9})")
 SIDE = re.compile(r"(?:(\d*)\(x\+(\d+)\)|(\d*)x|(\d+))((?:\+\d+)*)")
-DIAL = {1: (30, 0, 99), 2: (99, 0, 99), 3: (99, 20, 99), 4: (400, 60, 400), 5: (900, 90, 900)}
+DIAL = {1: (12, 0, 30), 2: (20, 0, 50), 3: (20, 9, 50), 4: (60, 12, 99), 5: (99, 20, 99)}
 """Largest root, largest number inside a bracket, largest constant."""
 
 

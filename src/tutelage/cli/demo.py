@@ -18,8 +18,10 @@ __all__ = ["command"]
     show_default=True,
     help="Where its runs, policies and page go.",
 )
+@click.option("--model", metavar="MODEL", default="embedded", show_default=True)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
 @as_json
-def command(out: Path, json_: bool) -> None:
+def command(out: Path, model: str, quiet: bool, json_: bool) -> None:
     """Solve, review, refine and train with the embedded model, and say whether it got better.
 
     Example: tutelage demo
@@ -27,7 +29,7 @@ def command(out: Path, json_: bool) -> None:
     from tutelage.training.demo import run_demo
 
     try:
-        numbers = run_demo(out, say=partial(click.echo, err=json_))
+        numbers = run_demo(out, model=model, say=partial(click.echo, err=json_), progress=not quiet)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt("what is finished is kept; the same command goes on") from interrupt
     if json_:

@@ -1,0 +1,39 @@
+# Every target that needs Python makes .venv first (scripts/setup.sh), which takes a minute once and nothing later.
+# PYTHON=... names the interpreter to make it with; REQUIREMENTS=gpu|cpu|base overrules the choice of requirements.
+
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+export PYTHON
+
+.PHONY: help setup demo test quick lint docs bench model clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Make .venv with the pinned requirements for this machine
+	@scripts/setup.sh $(REQUIREMENTS)
+
+demo: setup ## Watch the embedded model solve, review, refine, learn, and be compared with itself
+	@$(BIN)/tutelage demo
+
+test: setup ## Run all tests
+	@$(BIN)/pytest
+
+quick: setup ## Run the tests that start no engine, trainer, server or child process
+	@$(BIN)/pytest -m "not slow"
+
+lint: setup ## Check style (ruff) and types (mypy)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+docs: setup ## Run the code of README.md and docs/
+	@$(BIN)/pytest tests/test_documentation.py
+
+bench: setup ## Run a benchmark: make bench NAME=grader ARGS="..." (without NAME: list them)
+	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
+
+model: setup ## Train the embedded model anew (hours on a CPU)
+	@$(BIN)/python -m tutelage.training.embedded
+
+clean: ## Remove caches and builds; .venv and runs/ stay
+	@rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks src/*.egg-info
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

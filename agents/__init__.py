@@ -1,0 +1,92 @@
+"""Who speaks: chat models over engines, and the roles that prompt and parse them.
+
+`connect` starts or reaches an engine and gives a `ChatModel`, a LangChain chat model that records every
+turn. Roles (`Solver`, `Reviewer`, …) are nodes of a LangGraph. Names are loaded when they are first used, so
+that importing this room costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tutelage.agents.chat_model import ChatModel
+    from tutelage.agents.connect import connect, embedded_directory, scripted
+    from tutelage.agents.engine import Answer, Completion, Engine, Piece, Request
+    from tutelage.agents.engines.scripted_engine import ScriptedEngine
+    from tutelage.agents.model_directory import ModelDirectory, open_model_directory
+    from tutelage.agents.roles import (
+        CandidateState,
+        Judge,
+        Prompt,
+        Refiner,
+        Reviewer,
+        Role,
+        Solver,
+        Teacher,
+    )
+    from tutelage.agents.settings import HttpSettings, TransformersSettings, VllmSettings
+
+__all__ = [
+    "Answer",
+    "CandidateState",
+    "ChatModel",
+    "Completion",
+    "Engine",
+    "HttpSettings",
+    "Judge",
+    "ModelDirectory",
+    "Piece",
+    "Prompt",
+    "Refiner",
+    "Request",
+    "Reviewer",
+    "Role",
+    "ScriptedEngine",
+    "Solver",
+    "Teacher",
+    "TransformersSettings",
+    "VllmSettings",
+    "connect",
+    "embedded_directory",
+    "open_model_directory",
+    "scripted",
+]
+
+_HOMES = {
+    "Answer": "engine",
+    "CandidateState": "roles",
+    "ChatModel": "chat_model",
+    "Completion": "engine",
+    "Engine": "engine",
+    "HttpSettings": "settings",
+    "Judge": "roles",
+    "ModelDirectory": "model_directory",
+    "Piece": "engine",
+    "Prompt": "roles",
+    "Refiner": "roles",
+    "Request": "engine",
+    "Reviewer": "roles",
+    "Role": "roles",
+    "ScriptedEngine": "engines.scripted_engine",
+    "Solver": "roles",
+    "Teacher": "roles",
+    "TransformersSettings": "settings",
+    "VllmSettings": "settings",
+    "connect": "connect",
+    "embedded_directory": "connect",
+    "open_model_directory": "model_directory",
+    "scripted": "connect",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

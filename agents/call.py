@@ -1,0 +1,149 @@
+"""One call of a chat model: who asks, under which sampling, and its record.
+
+Turns are recorded here and nowhere else: one a sample, written before the caller sees the answer, into the
+rollout that `tutelage.traces.current_recorder` names. Without one nothing is recorded. A call that fails
+with one of the project's errors is recorded as a turn with `error` and no completion.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from tutelage.agents.engine import Answer, Engine, Request
+from tutelage.errors import TutelageError, UserError
+from tutelage.traces import RolloutRecorder, current_recorder
+from tutelage.types import Sampling
+
+__all__ = ["Call", "make_call"]
+
+SAMPLING = tuple(Sampling.model_fields)
+OTHERS = ("n", "parents", "role", "tool_choice", "tools")
+IGNORED = ("stream",)
+"""LangChain's own, meant for its base class."""
+
+
+@dataclass(slots=True)
+class Call:
+    """A request, and what the record wants to know of it."""
+
+    engine: Engine
+    request: Request
+    role: str
+    node: str | None
+    parents: tuple[str, ...]
+    recorder: RolloutRecorder | None = field(default_factory=current_recorder)
+    started: float = field(default_factory=time.time)
+    _clock: float = field(default_factory=time.perf_counter)
+
+    async def answer(self) -> tuple[Answer, list[str | None]]:
+        """Ask the engine, record every completion, and give the turns' ids beside the answer."""
+        try:
+            answer = await self.engine.generate(self.request)
+        except TutelageError as error:
+            self.record_failure(error)
+            raise
+        return answer, self.record(answer)
+
+    def record(self, answer: Answer, error: str | None = None) -> list[str | None]:
+        """Record every completion of an answer; the turns' ids, `None` where nothing is recorded."""
+        if self.recorder is None:
+            return [None] * len(answer.completions)
+        number = self.recorder.next_call()
+        turns = [
+            self.recorder.turn(
+                **self._common(answer.policy),
+                call=number,
+                sample=index,
+                completion=completion.text,
+                finish_reason=completion.finish_reason,
+                prompt_token_ids=answer.prompt_token_ids,
+                completion_token_ids=completion.token_ids,
+                logprobs=completion.logprobs,
+                error=error,
+                metadata={"tool_calls": [dict(call) for call in completion.tool_calls]}
+                if completion.tool_calls
+                else None,
+            )
+            for index, completion in enumerate(answer.completions)
+        ]
+        return [turn.id for turn in turns]
+
+    def record_failure(self, error: TutelageError) -> None:
+        """Record that there is no answer."""
+        if self.recorder is not None:
+            self.recorder.turn(**self._common(self.engine.policy), completion="", error=str(error))
+
+    def _common(self, policy: str) -> dict[str, Any]:
+        return {
+            "role": self.role,
+            "node": self.node,
+            "parents": self.parents,
+            "messages": self.request.messages,
+            "sampling": self.request.sampling,
+            "model": self.engine.name,
+            "policy": policy,
+            "started": self.started,
+            "seconds": time.perf_counter() - self._clock,
+        }
+
+
+def make_call(
+    engine: Engine,
+    messages: tuple[Mapping[str, Any], ...],
+    sampling: Sampling,
+    *,
+    node: str | None,
+    stop: Sequence[str] | None,
+    options: Mapping[str, Any],
+) -> Call:
+    """Read a call's keyword arguments.
+
+    Raises:
+        UserError: One is unknown or has an impossible value.
+    """
+    unknown = sorted(set(options) - set(SAMPLING) - set(OTHERS) - set(IGNORED))
+    if unknown:
+        known = ", ".join(sorted((*SAMPLING, *OTHERS)))
+        raise UserError(f"a chat model's call has no argument {unknown[0]!r}; it has: {known}.")
+    n = options.get("n", 1)
+    if not isinstance(n, int) or n < 1:
+        raise UserError(f"n={n!r}: ask for one completion or more.")
+    changes = {name: options[name] for name in SAMPLING if options.get(name) is not None}
+    if stop:
+        changes["stop"] = stop
+    return Call(
+        engine=engine,
+        request=Request(
+            messages=messages,
+            sampling=changed(sampling, changes),
+            n=n,
+            tools=tuple(options.get("tools") or ()),
+            tool_choice=options.get("tool_choice"),
+        ),
+        role=options.get("role") or node or "model",
+        node=node,
+        parents=tuple(options.get("parents") or ()),
+    )
+
+
+def changed(sampling: Sampling, changes: Mapping[str, Any]) -> Sampling:
+    """Give sampling settings with some of them changed.
+
+    Raises:
+        UserError: A name is unknown or a value impossible.
+    """
+    if not changes:
+        return sampling
+    if isinstance(changes.get("stop"), str):
+        changes = {**changes, "stop": (changes["stop"],)}
+    try:
+        return Sampling.model_validate({**sampling.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        if name not in SAMPLING:
+            raise UserError(f"sampling has no setting {name!r}; it has: {', '.join(SAMPLING)}.") from None
+        raise UserError(f"sampling: {name}={first['input']!r} is refused: {first['msg']}.") from None

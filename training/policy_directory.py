@@ -1,0 +1,79 @@
+"""A trained policy as a directory that engines load: new weights in everything else's old clothes.
+
+The weights are written in the dtype they came in; config, tokenizer, chat template and generation settings
+are the base's own files, byte for byte. `policy.json` says where the weights come from. The directory is
+made under another name and renamed, so that it is whole or absent. Not covered: adapters.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from tutelage.agents.policy import policy_of
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+__all__ = ["source_dtype", "write_policy_directory"]
+
+KEPT = (".json", ".jinja", ".txt", ".model")
+"""The kinds of files that a base hands on."""
+NOT_KEPT = ("policy.json",)
+
+
+def source_dtype(directory: Path) -> "torch.dtype":
+    """The floating-point type of most of a directory's weights."""
+    import torch
+    from safetensors import safe_open
+
+    names = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+    elements: dict[str, int] = {}
+    for file in sorted(directory.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as weights:
+            for name in weights.keys():  # noqa: SIM118 (an open file is no mapping)
+                part = weights.get_slice(name)
+                size = 1
+                for extent in part.get_shape():
+                    size *= extent
+                elements[part.get_dtype()] = elements.get(part.get_dtype(), 0) + size
+    found = max((kind for kind in elements if kind in names), key=lambda kind: elements[kind], default="F32")
+    return names[found]
+
+
+def write_policy_directory(
+    model: "PreTrainedModel", base: Path, making: Path, out: Path, origin: Mapping[str, JsonValue]
+) -> str:
+    """Write a policy directory and put it in its place.
+
+    Args:
+        model: the trained model; it is converted to the dtype of `base` in place.
+        base: the directory it was loaded from.
+        making: where to write first, on the same file system as `out`; replaced.
+        out: the final place; must not exist.
+        origin: what `policy.json` says besides the new `policy`.
+
+    Returns:
+        The policy version, the content hash of the new weights.
+    """
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True)
+    model.to(source_dtype(base))  # type: ignore[call-arg, arg-type, unused-ignore]
+    model.save_pretrained(making)
+    for file in sorted(base.iterdir()):
+        if file.suffix in KEPT and file.name not in NOT_KEPT and not file.name.endswith(".index.json"):
+            shutil.copyfile(file, making / file.name)
+    policy = policy_of(tuple(sorted(making.glob("*.safetensors"))))
+    text = json.dumps({"policy": policy, **origin}, indent=2, sort_keys=True)
+    (making / "policy.json").write_text(text + "\n", encoding="utf-8")
+    for file in making.iterdir():
+        file.chmod(0o644)
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
+    making.rename(out)
+    return policy

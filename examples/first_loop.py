@@ -10,8 +10,7 @@ import argparse
 
 from langgraph.graph import END, START, StateGraph
 
-from tutelage.agents import ChatModel, connect
-from tutelage.agents.roles import Refiner, Reviewer, Solver
+from tutelage.agents import ChatModel, Refiner, Reviewer, Solver, connect
 from tutelage.graphs import LoopState, rollout
 from tutelage.tools import family_answer, make_tasks
 from tutelage.training import compare, distill

@@ -14,11 +14,15 @@ from tutelage.tools.families import FAMILIES, Family, split_of
 from tutelage.tools.families.columns import slipped
 from tutelage.types import Task
 
-__all__ = ["Attempt", "Attempts", "Example", "annotated", "corpus"]
+__all__ = ["POLISH_WEIGHTS", "ROLE_WEIGHTS", "Attempt", "Attempts", "Example", "annotated", "corpus"]
 
 DIFFICULTIES = (1, 2, 3, 4, 5)
 DIFFICULTY_WEIGHTS = (3, 3, 3, 2, 1)
 ROLE_WEIGHTS = {"solve": 44, "hinted": 7, "review": 27, "refine": 11, "hint": 5, "correct": 3, "judge": 3}
+POLISH_WEIGHTS = {"solve": 20, "hinted": 5, "review": 15, "refine": 50, "hint": 4, "correct": 3, "judge": 3}
+"""For the end of the training: the refiner learns last, when the mistakes are those it will meet."""
+RIGHT_IN_REFINING = 0.25
+"""The share of right attempts that the refiner sees, most of them under a false alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +46,27 @@ Attempts = Mapping[tuple[str, bool], Sequence[Attempt]]
 """The model's own samples by family and by whether they are right."""
 
 
-def corpus(seed: int, attempts: Attempts, own_share: float) -> Iterator[Example]:
+def corpus(
+    seed: int, attempts: Attempts, own_share: float, weights: Mapping[str, int] = ROLE_WEIGHTS
+) -> Iterator[Example]:
     """Examples of all roles and families, without end.
 
     Args:
         seed: the same seed and attempts give the same examples.
         attempts: the model's own samples; may be empty.
         own_share: the share of attempts taken from them rather than made by the families.
+        weights: how often each role speaks.
     """
     rng = Random(f"corpus/{seed}")
     prompts = {name: Prompt.load(file) for name, file in PROMPT_FILES.items()}
     names = list(FAMILIES)
     while True:
         family = FAMILIES[rng.choice(names)]
-        role = rng.choices(list(ROLE_WEIGHTS), list(ROLE_WEIGHTS.values()))[0]
+        role = rng.choices(list(weights), list(weights.values()))[0]
         difficulty = rng.choices(DIFFICULTIES, DIFFICULTY_WEIGHTS)[0]
         task = draw(family, difficulty, rng)
-        attempt = own_or_slip(family, task, rng, attempts, 0.0 if role == "solve" else own_share)
+        right = rng.random() < (RIGHT_IN_REFINING if role == "refine" else 0.5)
+        attempt = own_or_slip(family, task, rng, attempts, 0.0 if role == "solve" else own_share, right)
         yield WRITERS[role](family, attempt, prompts, rng)
 
 
@@ -70,9 +78,10 @@ def draw(family: Family, difficulty: int, rng: Random) -> Task:
             return task
 
 
-def own_or_slip(family: Family, task: Task, rng: Random, attempts: Attempts, own_share: float) -> Attempt:
-    """An attempt, right or wrong with equal chance."""
-    right = rng.random() < 0.5
+def own_or_slip(
+    family: Family, task: Task, rng: Random, attempts: Attempts, own_share: float, right: bool
+) -> Attempt:
+    """An attempt that is right or wrong, as asked for; its task is another one where it is the model's own."""
     own = attempts.get((family.name, right), ())
     if own and rng.random() < own_share:
         return rng.choice(own)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from tutelage.training.embedded.batches import IGNORED, batches
-from tutelage.training.embedded.corpus import corpus
+from tutelage.training.embedded.corpus import POLISH_WEIGHTS, ROLE_WEIGHTS, corpus
 from tutelage.training.embedded.mistakes import read_attempts, sample_attempts
 from tutelage.training.embedded.tokenizer import CONTEXT_LENGTH, make_tokenizer
 
@@ -31,6 +31,11 @@ class Settings:
     """What decides the weights, apart from the machine's arithmetic."""
 
     steps: int = 2700
+    """Steps of the main part."""
+    polish: int = 350
+    """Further steps with the roles weighted for refining, at a fresh, lower rate that falls to zero."""
+    polish_rate: float = 0.35
+    """The first rate of the polish, as a factor of the learning rate."""
     tokens_per_batch: int = 8192
     learning_rate: float = 4e-3
     decay_from: float = 0.55
@@ -77,15 +82,16 @@ class Pretraining:
         """Train to the last step."""
         torch._dynamo.config.recompile_limit = 64
         saved = time.monotonic()
-        with tqdm(total=self.settings.steps, initial=self.step, unit="step", smoothing=0.05) as bar:
-            while self.step < self.settings.steps:
+        last = self.settings.steps + self.settings.polish
+        with tqdm(total=last, initial=self.step, unit="step", smoothing=0.05) as bar:
+            while self.step < last:
                 self.sample_when_due()
                 for inputs, labels in self.shard_batches():
                     loss = self.train_step(inputs, labels)
                     bar.update()
                     if self.step % 10 == 0:
                         bar.set_postfix(loss=f"{loss.item():.4f}", shard=self.shard, own=self.sampled)
-                    if self.step == self.settings.steps:
+                    if self.step in (self.settings.steps, last):
                         break
                 self.shard += 1
                 if time.monotonic() - saved > 180:
@@ -97,8 +103,11 @@ class Pretraining:
         """The batches of the current shard of the corpus."""
         seed = 1 + self.shard
         attempts = read_attempts(self.attempts_file(self.sampled)) if self.sampled else {}
-        examples = list(islice(corpus(seed, attempts, self.settings.own_share), self.settings.shard))
-        for inputs, labels in batches(examples, self.tokenizer, self.settings.tokens_per_batch, Random(seed)):
+        weights = ROLE_WEIGHTS if self.step < self.settings.steps else POLISH_WEIGHTS
+        examples = islice(corpus(seed, attempts, self.settings.own_share, weights), self.settings.shard)
+        for inputs, labels in batches(
+            list(examples), self.tokenizer, self.settings.tokens_per_batch, Random(seed)
+        ):
             yield torch.from_numpy(inputs).to(self.device), torch.from_numpy(labels).to(self.device)
 
     def sample_when_due(self) -> None:
@@ -117,9 +126,7 @@ class Pretraining:
 
     def train_step(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """One step of both optimizers; the loss is the mean over the tokens that carry loss."""
-        rate = self.settings.learning_rate * schedule(
-            self.step / self.settings.steps, self.step, self.settings
-        )
+        rate = self.settings.learning_rate * schedule(self.step, self.settings)
         with torch.autocast(self.device.type, torch.bfloat16):
             hidden = self.body(input_ids=inputs, use_cache=False).last_hidden_state
             learnt = labels[:, 1:] != IGNORED
@@ -194,10 +201,12 @@ def make_optimizers(model: Qwen3ForCausalLM, settings: Settings) -> list[torch.o
     ]
 
 
-def schedule(share: float, step: int, settings: Settings) -> float:
-    """The factor of the learning rate."""
+def schedule(step: int, settings: Settings) -> float:
+    """The factor of the learning rate: up, level, down to zero, then once more down from the polish's rate."""
+    if step >= settings.steps:
+        return settings.polish_rate * (1 - (step - settings.steps) / settings.polish)
     warm = min(1.0, (step + 1) / settings.warmup)
-    return warm * min(1.0, max(0.0, (1 - share) / (1 - settings.decay_from)))
+    return warm * min(1.0, (1 - step / settings.steps) / (1 - settings.decay_from))
 
 
 def pretrain(folder: Path, out: Path, settings: Settings) -> dict[str, object]:

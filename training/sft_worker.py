@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,17 +75,19 @@ def build_trainer(work: Path, job: SftJob, *, quiet: bool = True) -> tuple["SFTT
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.trainer_callback import PrinterCallback
+    from transformers.utils.logging import disable_progress_bar
     from trl.trainer.sft_trainer import SFTTrainer
 
     from tutelage.training.progress import Progress
 
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     torch.set_num_threads(_threads(job.settings))
     tokenizer = AutoTokenizer.from_pretrained(job.base)
     model = AutoModelForCausalLM.from_pretrained(job.base, dtype=torch.float32)
     dataset, counts = _dataset(work, job, tokenizer, model)
     trainer = SFTTrainer(
         model=model,
-        args=_config(work, job.settings, model),
+        args=_config(work, job.settings, model, len(dataset)),
         train_dataset=dataset,
         processing_class=tokenizer,
     )
@@ -142,7 +145,7 @@ def _dataset(
     return Dataset.from_list(fitting), counts
 
 
-def _config(work: Path, settings: SftSettings, model: "PreTrainedModel") -> "SFTConfig":
+def _config(work: Path, settings: SftSettings, model: "PreTrainedModel", rows: int) -> "SFTConfig":
     import torch
     from trl.trainer.sft_config import SFTConfig
 
@@ -157,7 +160,7 @@ def _config(work: Path, settings: SftSettings, model: "PreTrainedModel") -> "SFT
         per_device_train_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation,
         lr_scheduler_type="constant_with_warmup" if settings.schedule == "constant" else settings.schedule,
-        warmup_steps=settings.warmup,
+        warmup_steps=_warmup(settings, rows),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.gradient_clip,
         gradient_checkpointing=settings.gradient_checkpointing,
@@ -173,6 +176,12 @@ def _config(work: Path, settings: SftSettings, model: "PreTrainedModel") -> "SFT
         seed=settings.seed,
         **saving,
     )
+
+
+def _warmup(settings: SftSettings, rows: int) -> int:
+    """The updates of the warm-up, rounded down: the first of them has no effect, which a short training cannot spare."""
+    updates = ceil(rows / (settings.batch_size * settings.gradient_accumulation)) * settings.epochs
+    return int(settings.warmup * updates)
 
 
 def _last_checkpoint(directory: Path) -> Path | None:

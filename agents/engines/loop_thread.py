@@ -21,6 +21,8 @@ __all__ = ["LoopThread"]
 
 T = TypeVar("T")
 
+CLOSED = "the engine was closed while it was working."
+
 
 class LoopThread:
     """Runs coroutines in one background thread."""
@@ -43,7 +45,7 @@ class LoopThread:
         try:
             return future.result()
         except CancelledError:
-            raise EngineError("the engine was closed while it was working.") from None
+            raise EngineError(CLOSED) from None
         except BaseException:
             future.cancel()
             raise
@@ -51,7 +53,14 @@ class LoopThread:
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine there and await it from any loop."""
         self._check_open(work)
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            here = asyncio.current_task()
+            if future.cancelled() and here is not None and not here.cancelling():
+                raise EngineError(CLOSED) from None
+            raise
 
     async def iterate(self, start: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
         """Iterate there over what `start` makes, and yield here."""
@@ -67,6 +76,9 @@ class LoopThread:
                     async for item in source:
                         hand_over(True, item)
                 hand_over(False, None)
+            except asyncio.CancelledError:
+                hand_over(False, EngineError(CLOSED))
+                raise
             except Exception as error:
                 hand_over(False, error)
 

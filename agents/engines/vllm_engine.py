@@ -6,7 +6,6 @@ milliseconds. There is no seed a request (on a CPU it would end the engine for e
 Not covered: tools (serve the model and use HTTP), LoRA adapters, more than one machine.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -41,15 +40,15 @@ class VllmEngine(LocalEngine):
         self._sampling = import_vllm("vllm.sampling_params")
         self._errors = import_vllm("vllm.exceptions")
         try:
-            self._llm = self._loop.run(self._start())
+            self._process = self._loop.run(self._start())
         except BaseException:
             self.close()
             raise
 
-    async def _start(self) -> Any:
+    async def _start(self) -> VllmProcess:
         process = VllmProcess(self._model, self.settings, self._context_length)
         self._hold(process.end)
-        return process.llm
+        return process
 
     async def _answer(self, request: Request, prompt: Prompt, max_tokens: int) -> Answer:
         if is_greedy_group(request):
@@ -80,9 +79,13 @@ class VllmEngine(LocalEngine):
             )
 
     async def _load(self, model: ModelDirectory) -> None:
+        llm = self._process.llm
         try:
-            await self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(model.path)})
-            await self._llm.reset_prefix_cache()
+            with self._process.working():
+                await llm.collective_rpc("reload_weights", kwargs={"weights_path": str(model.path)})
+                await llm.reset_prefix_cache()
+        except EngineError:
+            raise
         except Exception as error:
             raise EngineError(
                 f"{self.name} could not take the weights of {str(model.path)!r} ({error}); connect() again."
@@ -110,19 +113,17 @@ class VllmEngine(LocalEngine):
     async def _outputs(self, prompt: Prompt, params: Any) -> AsyncIterator[Any]:
         tokens = {"type": "token", "prompt_token_ids": list(prompt)}
         try:
-            async for output in self._llm.generate(tokens, params, str(next(self._ids))):
-                yield output
+            with self._process.working():
+                async for output in self._process.llm.generate(tokens, params, str(next(self._ids))):
+                    yield output
         except self._errors.VLLMClientError as error:
             raise UserError(f"vLLM refuses the request: {error}") from error
-        except (asyncio.CancelledError, GeneratorExit):
+        except EngineError:
             raise
         except Exception as error:
-            raise EngineError(
-                f"{self.name} died, and with it what was in flight; its own messages above say why; "
-                "connect() again."
-                if self._llm.errored
-                else f"{self.name} failed on one request ({error.__cause__ or error})."
-            ) from error
+            if self._process.llm.errored:
+                raise EngineError(self._process.epitaph) from error
+            raise EngineError(f"{self.name} failed on one request ({error.__cause__ or error}).") from error
 
     def _completion(self, output: Any, request: Request) -> Completion:
         ids: Sequence[int] = tuple(output.token_ids)

@@ -10,6 +10,7 @@ vLLM computes in child processes. They are started so that
 Not covered: engines on other machines, several engines behind one front (serve them and use HTTP).
 """
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -67,10 +68,52 @@ class VllmProcess:
         before = set(multiprocessing.active_children())
         self.llm = _start(model, settings, context_length)
         children = set(multiprocessing.active_children()) - before
+        self.epitaph = (
+            f"vllm:{model.path} died, and with it what was in flight; its own messages above say why; "
+            "connect() again."
+        )
+        self._dead = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._sentinels = [child.sentinel for child in children]
+        for sentinel in self._sentinels:
+            self._loop.add_reader(sentinel, self._mourn)
         self._guard = _guard([child.pid for child in children if child.pid is not None])
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Wait for the engine inside; should it die, which vLLM does not always tell those who wait, this ends.
+
+        Raises:
+            EngineError: The engine is dead, or dies meanwhile.
+        """
+        if self._dead:
+            raise EngineError(self.epitaph)
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            yield
+        except asyncio.CancelledError as error:
+            if self._dead:
+                raise EngineError(self.epitaph) from error
+            raise
+        finally:
+            self._tasks.discard(task)
+
+    def _mourn(self) -> None:
+        self._dead = True
+        self._forget()
+        for task in self._tasks:
+            task.cancel()
+
+    def _forget(self) -> None:
+        while self._sentinels:
+            self._loop.remove_reader(self._sentinels.pop())
 
     def end(self) -> None:
         """End the engine and its processes; they get time to free what the system shares."""
+        self._forget()
         self.llm.shutdown(timeout=PATIENCE)
         # Its destructor shuts down once more, at a time when half of its modules may be gone.
         self.llm.shutdown = lambda timeout=None: None

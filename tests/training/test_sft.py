@@ -1,4 +1,5 @@
 import asyncio
+import importlib
 import json
 import os
 import signal
@@ -39,14 +40,14 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random Qwen3 weights in bfloat16 with a tokenizer of single characters."""
     import torch
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+    transformers: Any = importlib.import_module("transformers")
     directory = tmp_path_factory.mktemp("base")
     words = ["<pad>", "<unk>", "<user>", "<model>", "<end>", "\n", *map(chr, range(32, 127))]
     characters = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="<unk>"))
     characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     characters.decoder = decoders.Fuse()
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=characters,
         pad_token="<pad>",
         eos_token="<end>",
@@ -58,7 +59,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "{{ message['content'] }}<end>\n{% endfor %}{% if add_generation_prompt %}<model>{% endif %}"
     )
     tokenizer.save_pretrained(directory)
-    config = Qwen3Config(
+    config = transformers.Qwen3Config(
         vocab_size=len(words),
         hidden_size=32,
         intermediate_size=64,
@@ -73,7 +74,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pad_token_id=0,
     )
     torch.manual_seed(0)
-    Qwen3ForCausalLM(config).to(torch.bfloat16).save_pretrained(directory)
+    transformers.Qwen3ForCausalLM(config).to(torch.bfloat16).save_pretrained(directory)
     return directory
 
 
@@ -113,13 +114,12 @@ def test_what_looks_like_a_special_token_in_a_completion_is_text(base: Path, mad
 
 
 def test_the_end_token_is_one_that_generation_stops_at(base: Path) -> None:
-    from transformers import GenerationConfig
-
+    stops = importlib.import_module("transformers").GenerationConfig
     tokenizer = tokenizer_of(base)
     own = tokenizer.eos_token_id
     assert end_token(tokenizer, None) == own
-    assert end_token(tokenizer, GenerationConfig(eos_token_id=[own, 2])) == own
-    assert end_token(tokenizer, GenerationConfig(eos_token_id=[2, 3])) == 2
+    assert end_token(tokenizer, stops(eos_token_id=[own, 2])) == own
+    assert end_token(tokenizer, stops(eos_token_id=[2, 3])) == 2
 
 
 def test_the_trainers_loss_is_the_mean_over_the_completions_tokens(

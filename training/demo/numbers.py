@@ -16,7 +16,7 @@ def numbers(outcome: Outcome) -> dict[str, Any]:
         "methods": {name: evaluation_numbers(found) for name, found in outcome.methods.items()},
         "gain": comparison.difference,
         "gain_interval": list(comparison.interval),
-        "mcnemar_p": comparison.p,
+        "mcnemar_p": comparison.p_value,
         "wrong_to_right": comparison.wrong_to_right,
         "right_to_wrong": comparison.right_to_wrong,
     }

@@ -19,6 +19,6 @@ def methods_table(outcome: Outcome) -> str:
     lines.append(
         f"\none shot after fine-tuning: {100 * comparison.difference:+.1f} points on the same {comparison.n} tasks, "
         f"{comparison.wrong_to_right} wrong→right, {comparison.right_to_wrong} right→wrong, "
-        f"McNemar p {p_text(comparison.p)}"
+        f"McNemar p {p_text(comparison.p_value)}"
     )
     return "\n".join(lines)

@@ -10,17 +10,10 @@ from tutelage.training.demo.numbers import numbers
 from tutelage.training.demo.table import methods_table
 from tutelage.training.embedded.heldout import SAMPLING
 from tutelage.training.report import story_of, write_page
-from tutelage.training.sft_job import SftSettings
 
 __all__ = ["DEMO", "run_demo"]
 
-DEMO = LoopSettings(
-    heldout_per_family=100,
-    training_per_family=250,
-    learnt_per_task=4,
-    controls=False,
-    sft=SftSettings(epochs=2),
-)
+DEMO = LoopSettings(heldout_per_family=100, controls=False)
 """Small enough for eight minutes on two cores."""
 
 NOTES: Mapping[str, str] = {

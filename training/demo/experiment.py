@@ -48,17 +48,19 @@ class LoopSettings(Data):
     """How large the experiment is."""
 
     heldout_per_family: Count = 340
-    training_per_family: Count = 500
+    training_per_family: Count = 1500
     calibration_per_family: Count = 30
     """Training tasks on which MAgICoRe's scale is measured."""
     samples: Count = 4
-    """MAgICoRe's k, on held-out and on training tasks."""
+    """MAgICoRe's k on held-out tasks."""
+    traced_samples: Count = 2
+    """MAgICoRe's k on training tasks: many tasks teach more than many solutions of one."""
     rounds: Annotated[int, Field(ge=0)] = 2
     """Refinements at most, of MAgICoRe and of Self-Refine."""
     learnt_per_task: Count = 4
     controls: bool = True
     """Also MAgICoRe scored by the model itself, a vote at its bill, and best of k by the exact checks."""
-    sft: SftSettings = SftSettings(epochs=2)
+    sft: SftSettings = SftSettings(epochs=3)
     seed: int = 0
 
 
@@ -122,22 +124,22 @@ class Experiment:
         found = {"one_shot": self.evaluated("one_shot", one_shot(model))}
         found["self_refine"] = self.evaluated("self_refine", self_refine(model, settings.rounds))
         checks = verifier_scorer(step_checker)
-        found["magicore"] = self.evaluated("magicore", self.magicore(checks))
+        found["magicore"] = self.evaluated("magicore", self.magicore(checks, settings.samples))
         k = self.matching(found["one_shot"], found["magicore"])
         found["vote"] = self.evaluated("vote", majority_vote(model, k, verifier=family_answer))
         if settings.controls:
             found["best_of_k"] = self.evaluated("best_of_k", best_of_k(model, k, scorer=checks))
-            own = self.magicore(model_scorer(Reviewer(model), samples=1))
+            own = self.magicore(model_scorer(Reviewer(model), samples=1), settings.samples)
             found["magicore_self"] = self.evaluated("magicore_self", own)
             k = self.matching(found["one_shot"], found["magicore_self"])
             found["vote_self"] = self.evaluated("vote_self", majority_vote(model, k, verifier=family_answer))
         return found
 
-    def magicore(self, scorer: Scorer) -> StateGraph[Any]:
-        """The loop with this scorer."""
+    def magicore(self, scorer: Scorer, samples: int) -> StateGraph[Any]:
+        """The loop with this scorer and k."""
         return magicore(
             self.model,
-            self.settings.samples,
+            samples,
             scorer=scorer,
             scale=self.scale(scorer),
             rounds=self.settings.rounds,
@@ -159,7 +161,7 @@ class Experiment:
     def learn(self) -> Path:
         """Run the loop on training tasks, choose its verified solutions, fine-tune, and load the weights."""
         self.say(f"MAgICoRe on {len(self.learning)} training tasks, for traces")
-        graph = self.magicore(verifier_scorer(step_checker))
+        graph = self.magicore(verifier_scorer(step_checker), self.settings.traced_samples)
         traces = self.rolled("traces", graph, self.learning, step_checker)
         self.say("supervised fine-tuning on the verified solutions, as answers to the bare problem")
         return distill(

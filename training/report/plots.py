@@ -183,7 +183,7 @@ def _label_points(axes: "Axes", points: Sequence[tuple["Evaluation", float]], na
 
 def _short(name: str, narrow: bool) -> str:
     """A name that leaves room for the data."""
-    text, most = visible(name), 16 if narrow else 32
+    text, most = visible(name), 22 if narrow else 32
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tutelage.agents.chat_model import ChatModel
-    from tutelage.agents.connect import connect, embedded_directory, scripted
+    from tutelage.agents.connection import connect, embedded_directory, scripted
     from tutelage.agents.engine import Answer, Completion, Engine, Piece, Request
     from tutelage.agents.engines.scripted_engine import ScriptedEngine
     from tutelage.agents.model_directory import ModelDirectory, open_model_directory
@@ -72,10 +72,10 @@ _HOMES = {
     "Teacher": "roles",
     "TransformersSettings": "settings",
     "VllmSettings": "settings",
-    "connect": "connect",
-    "embedded_directory": "connect",
+    "connect": "connection",
+    "embedded_directory": "connection",
     "open_model_directory": "model_directory",
-    "scripted": "connect",
+    "scripted": "connection",
 }
 
 

@@ -1,4 +1,4 @@
 """The engines, one file each: vLLM in process, transformers, a server over HTTP, a script.
 
-Nobody imports from here; `tutelage.agents.connect` chooses and starts them.
+Nobody imports from here; `tutelage.agents.connection` chooses and starts them.
 """

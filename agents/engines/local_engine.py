@@ -36,6 +36,7 @@ class LocalEngine(ABC):
         self._prompts = PromptRenderer(self._model)
         self._name = f"{kind}:{self._model.path}"
         self._policy = self._model.policy()
+        self._directory = self._model.path
         self._context_length = _context_length(self._model, max_model_len)
         self._gate = Gate()
         self._loop = LoopThread(f"tutelage-{kind}")
@@ -61,6 +62,11 @@ class LocalEngine(ABC):
     def policy(self) -> str:
         """A content hash of the weights that speak now."""
         return self._policy
+
+    @property
+    def directory(self) -> Path:
+        """Where the weights that speak now lie."""
+        return self._directory
 
     @property
     def context_length(self) -> int | None:
@@ -124,6 +130,7 @@ class LocalEngine(ABC):
         async with self._gate.exclusive():
             await asyncio.shield(self._load(model))
             self._policy = policy
+            self._directory = model.path
 
     def _fit(self, request: Request) -> tuple[Prompt, int]:
         prompt = self._prompts.render(request)

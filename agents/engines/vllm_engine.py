@@ -82,7 +82,7 @@ class VllmEngine(LocalEngine):
         llm = self._process.llm
         try:
             with self._process.working():
-                await llm.collective_rpc("reload_weights", kwargs={"weights_path": str(model.path)})
+                await llm.collective_rpc("take_weights", args=(str(model.path),))
                 await llm.reset_prefix_cache()
         except EngineError:
             raise

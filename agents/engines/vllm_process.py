@@ -19,6 +19,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import Any
 
@@ -168,6 +169,7 @@ def _arguments(
         "enforce_eager": on_cpu if settings.enforce_eager is None else settings.enforce_eager,
         "logprobs_mode": "raw_logprobs",
         "disable_log_stats": True,
+        "worker_extension_cls": "tutelage.agents.engines.vllm_worker.TakesWeights",
         "use_tqdm_on_load": False,
     }
     if not on_cpu:
@@ -211,7 +213,11 @@ def _nameless_main() -> Iterator[None]:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Block SIGINT in this thread, which children inherit; SIGTERM still ends them."""
+    """Block SIGINT in this thread, which children inherit; SIGTERM still ends them.
+
+    multiprocessing's resource tracker unblocks it when it starts, and so has to run before.
+    """
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -136,6 +136,7 @@ def test_starting_leaves_the_environment_as_it_was(vllm_model: ChatModel) -> Non
 
 SCRIPT = """
 import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tutelage.agents import connect
 from tutelage.errors import EngineError
 model = connect("vllm:" + sys.argv[1], seed=1)

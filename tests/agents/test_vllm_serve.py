@@ -15,6 +15,9 @@ from tutelage.types import Sampling
 
 pytestmark = pytest.mark.slow
 
+SERVER = [sys.executable, "-P", "-m", "vllm.entrypoints.openai.api_server"]
+"""What `vllm serve` runs; the command itself asks for the metadata of a distribution named vllm."""
+
 GREEDY = Sampling(temperature=0, max_tokens=12)
 
 
@@ -23,11 +26,10 @@ def served(tiny: Path) -> Iterator[ChatModel]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    vllm = Path(sys.executable).parent / "vllm"
     environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "HF_HUB_OFFLINE": "1"}
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--enforce-eager", "--dtype", "float32"]
     process = subprocess.Popen(
-        [str(vllm), "serve", str(tiny), "--served-model-name", "tiny", *arguments],
+        [*SERVER, "--model", str(tiny), "--served-model-name", "tiny", *arguments],
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -132,6 +132,9 @@ class TransformersEngine(LocalEngine):
         self._weights.load_state_dict(fresh.state_dict())
 
     def _read(self, model: ModelDirectory, device: str) -> Any:
+        bars = self._transformers.utils.logging
+        shown = bars.is_progress_bar_enabled()
+        bars.disable_progress_bar()
         try:
             weights = self._transformers.AutoModelForCausalLM.from_pretrained(
                 str(model.path),
@@ -145,6 +148,9 @@ class TransformersEngine(LocalEngine):
             raise EngineError(
                 f"transformers could not load {str(model.path)!r} on {device!r}: {_first_line(error)}"
             ) from error
+        finally:
+            if shown:
+                bars.enable_progress_bar()
 
     def _first_random_state(self) -> Any:
         cuda = [self._weights.device] if self._weights.device.type == "cuda" else []

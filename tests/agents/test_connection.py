@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 import tutelage.agents
-from tutelage.agents import connect
+from tutelage.agents import Prompt, connect, embedded_directory
 from tutelage.errors import UserError
+from tutelage.types import Sampling
 
 
 @pytest.mark.parametrize("spec", ["vlm:/models/a", "vllm:", "vllm", "localhost:8000", "embedded+tpu", ""])
@@ -46,3 +47,11 @@ def test_every_public_name_is_there() -> None:
         assert getattr(tutelage.agents, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Nobody'"):
         tutelage.agents.Nobody  # noqa: B018
+
+
+@pytest.mark.slow
+def test_the_embedded_model_needs_no_download_and_answers_in_the_format_of_its_prompt() -> None:
+    with connect("embedded+transformers", sampling=Sampling(temperature=0, max_tokens=64)) as model:
+        answer = model.invoke(Prompt.load("solver").render(problem="Compute 3+4-2."))
+        assert str(embedded_directory()) in model.engine.name
+    assert str(answer.content).splitlines()[-1].startswith("answer: ")

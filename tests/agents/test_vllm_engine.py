@@ -194,20 +194,6 @@ def test_a_script_that_just_ends_leaves_no_process(tiny: Path) -> None:
     assert group_is_gone(process.pid, 30)
 
 
-def test_an_interrupt_ends_the_script_and_leaves_no_process(tiny: Path) -> None:
-    process = start(
-        "try:\n    time.sleep(600)\n"
-        "except KeyboardInterrupt:\n    print('interrupted', flush=True)\n    raise\n",
-        tiny,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=300)
-    assert (process.returncode, out) == (-signal.SIGINT, "interrupted\n"), err
-    assert group_is_gone(process.pid, 30)
-
-
 def test_a_script_that_is_killed_leaves_no_process(tiny: Path) -> None:
     process = start("time.sleep(600)", tiny)
     assert process.stdout is not None

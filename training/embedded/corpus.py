@@ -14,15 +14,30 @@ from tutelage.tools.families import FAMILIES, Family, split_of
 from tutelage.tools.families.columns import slipped
 from tutelage.types import Task
 
-__all__ = ["POLISH_WEIGHTS", "ROLE_WEIGHTS", "Attempt", "Attempts", "Example", "annotated", "corpus"]
+__all__ = ["MAIN", "POLISH", "Attempt", "Attempts", "Example", "Mix", "annotated", "corpus"]
 
 DIFFICULTIES = (1, 2, 3, 4, 5)
 DIFFICULTY_WEIGHTS = (3, 3, 3, 2, 1)
-ROLE_WEIGHTS = {"solve": 44, "hinted": 7, "review": 27, "refine": 11, "hint": 5, "correct": 3, "judge": 3}
-POLISH_WEIGHTS = {"solve": 20, "hinted": 5, "review": 15, "refine": 50, "hint": 4, "correct": 3, "judge": 3}
-"""For the end of the training: the refiner learns last, when the mistakes are those it will meet."""
 RIGHT_IN_REFINING = 0.25
 """The share of right attempts that the refiner sees, most of them under a false alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What a part of the training is made of."""
+
+    weights: Mapping[str, int]
+    """How often each role speaks."""
+    careless: float = 0.0
+    """The share of the solver's examples that have a slip, as texts of mixed quality do."""
+
+
+MAIN = Mix({"solve": 44, "hinted": 7, "review": 27, "refine": 11, "hint": 5, "correct": 3, "judge": 3})
+POLISH = Mix(
+    {"solve": 20, "hinted": 5, "review": 15, "refine": 50, "hint": 4, "correct": 3, "judge": 3}, careless=0.25
+)
+"""For the end of the training. The refiner learns last, when the mistakes are those it will meet. The solver learns
+that solutions may be careless: what a loop can filter, and fine-tuning on what was filtered can take back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +61,24 @@ Attempts = Mapping[tuple[str, bool], Sequence[Attempt]]
 """The model's own samples by family and by whether they are right."""
 
 
-def corpus(
-    seed: int, attempts: Attempts, own_share: float, weights: Mapping[str, int] = ROLE_WEIGHTS
-) -> Iterator[Example]:
+def corpus(seed: int, attempts: Attempts, own_share: float, mix: Mix = MAIN) -> Iterator[Example]:
     """Examples of all roles and families, without end.
 
     Args:
         seed: the same seed and attempts give the same examples.
         attempts: the model's own samples; may be empty.
         own_share: the share of attempts taken from them rather than made by the families.
-        weights: how often each role speaks.
+        mix: which roles, and how careful a solver.
     """
     rng = Random(f"corpus/{seed}")
     prompts = {name: Prompt.load(file) for name, file in PROMPT_FILES.items()}
     names = list(FAMILIES)
     while True:
         family = FAMILIES[rng.choice(names)]
-        role = rng.choices(list(weights), list(weights.values()))[0]
+        role = rng.choices(list(mix.weights), list(mix.weights.values()))[0]
         difficulty = rng.choices(DIFFICULTIES, DIFFICULTY_WEIGHTS)[0]
         task = draw(family, difficulty, rng)
-        right = rng.random() < (RIGHT_IN_REFINING if role == "refine" else 0.5)
+        right = rng.random() < {"refine": RIGHT_IN_REFINING, "solve": 1 - mix.careless}.get(role, 0.5)
         attempt = own_or_slip(family, task, rng, attempts, 0.0 if role == "solve" else own_share, right)
         yield WRITERS[role](family, attempt, prompts, rng)
 
@@ -108,8 +121,8 @@ def shown(family: Family, attempt: Attempt, rng: Random) -> str:
 
 
 def solve(family: Family, attempt: Attempt, prompts: Mapping[str, Prompt], rng: Random) -> Example:
-    """The solver's bare problem."""
-    return Example(prompts["solve"].render(problem=attempt.task.problem), attempt.task.solution or "")
+    """The solver's bare problem, with a solution that may have a slip."""
+    return Example(prompts["solve"].render(problem=attempt.task.problem), attempt.solution)
 
 
 def hinted(family: Family, attempt: Attempt, prompts: Mapping[str, Prompt], rng: Random) -> Example:

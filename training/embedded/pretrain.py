@@ -19,7 +19,7 @@ from tqdm import tqdm
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from tutelage.training.embedded.batches import IGNORED, batches
-from tutelage.training.embedded.corpus import POLISH_WEIGHTS, ROLE_WEIGHTS, corpus
+from tutelage.training.embedded.corpus import MAIN, POLISH, corpus
 from tutelage.training.embedded.mistakes import read_attempts, sample_attempts
 from tutelage.training.embedded.tokenizer import CONTEXT_LENGTH, make_tokenizer
 
@@ -33,7 +33,7 @@ class Settings:
     steps: int = 2700
     """Steps of the main part."""
     polish: int = 350
-    """Further steps with the roles weighted for refining, at a fresh, lower rate that falls to zero."""
+    """Further steps on the mix `POLISH`, at a fresh, lower rate that falls to zero."""
     polish_rate: float = 0.35
     """The first rate of the polish, as a factor of the learning rate."""
     tokens_per_batch: int = 8192
@@ -103,8 +103,8 @@ class Pretraining:
         """The batches of the current shard of the corpus."""
         seed = 1 + self.shard
         attempts = read_attempts(self.attempts_file(self.sampled)) if self.sampled else {}
-        weights = ROLE_WEIGHTS if self.step < self.settings.steps else POLISH_WEIGHTS
-        examples = islice(corpus(seed, attempts, self.settings.own_share, weights), self.settings.shard)
+        mix = MAIN if self.step < self.settings.steps else POLISH
+        examples = islice(corpus(seed, attempts, self.settings.own_share, mix), self.settings.shard)
         for inputs, labels in batches(
             list(examples), self.tokenizer, self.settings.tokens_per_batch, Random(seed)
         ):

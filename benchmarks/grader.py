@@ -5,16 +5,25 @@
 PROBLEMS is a file of GSM8K problems, SOLUTIONS the models' solutions of them that come with the data set,
 each with a flag. The reference is the one of PROBLEMS. Agreement is the share of solutions on which `numeric`
 and the flag say the same; the target is 0.995. Every disagreement is listed, since either side may be wrong.
+
+The recorded solutions then serve as the samples of a majority vote and of best of k, each a recorded run (`--out`).
+Best of k is scored by the reference here, and so an upper bound.
 """
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+from tutelage.agents import Prompt, scripted
 from tutelage.errors import UserError
+from tutelage.graphs import best_of_k, majority_vote, rollout, verifier_scorer
 from tutelage.tools import RecordedSolution, load_recorded_solutions, load_tasks, numeric
+from tutelage.training import Evaluation, wilson
 from tutelage.types import Task
 
-__all__ = ["agreement", "configure", "run"]
+__all__ = ["agreement", "configure", "render", "run"]
 
 TARGET = 0.995
 QUICK_LINES = 100
@@ -24,14 +33,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the two files."""
     parser.add_argument("problems", type=Path, metavar="PROBLEMS")
     parser.add_argument("solutions", type=Path, metavar="SOLUTIONS")
+    parser.add_argument("--out", type=Path, help="keep the recorded runs here; without, they are thrown away")
 
 
-def run(args: argparse.Namespace) -> dict[str, object]:
-    """Grade what the command line names; see `agreement`."""
-    return agreement(args.problems, args.solutions, args.quick)
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Grade what the command line names, then vote over it; see `agreement` and `loops`."""
+    graded = agreement(args.problems, args.solutions, args.quick)
+    with TemporaryDirectory() as folder:
+        return graded | {"loops": loops(args.problems, args.solutions, args.quick, args.out or Path(folder))}
 
 
-def agreement(problems: Path, solutions: Path, quick: bool) -> dict[str, object]:
+def agreement(problems: Path, solutions: Path, quick: bool) -> dict[str, Any]:
     """Grade the recorded solutions and compare with their flags.
 
     Args:
@@ -47,9 +59,7 @@ def agreement(problems: Path, solutions: Path, quick: bool) -> dict[str, object]
         UserError: a file is malformed, or a solution's question is not among the problems.
     """
     tasks = {task.problem.strip(): task for task in load_tasks(problems)}
-    recorded = load_recorded_solutions(solutions)
-    if quick:
-        recorded = [solution for solution in recorded if solution.line <= QUICK_LINES]
+    recorded = load(solutions, quick)
     disagreements = []
     for solution in recorded:
         task = tasks.get(solution.question.strip())
@@ -67,6 +77,68 @@ def agreement(problems: Path, solutions: Path, quick: bool) -> dict[str, object]
     }
 
 
+def load(solutions: Path, quick: bool) -> list[RecordedSolution]:
+    """The recorded solutions, or those of the first lines."""
+    recorded = load_recorded_solutions(solutions)
+    return [solution for solution in recorded if not quick or solution.line <= QUICK_LINES]
+
+
+def loops(problems: Path, solutions: Path, quick: bool, store: Path) -> dict[str, Any]:
+    """Vote and choose among the recorded solutions as a rollout of graphs whose solver says them.
+
+    Args:
+        problems: Tasks with references.
+        solutions: Recorded solutions; every problem needs equally many.
+        quick: Only the first hundred lines of `solutions`.
+        store: Where the runs go.
+
+    Returns:
+        By method: `accuracy` and its 95 % Wilson `interval`; the single models first, then `vote` and `best_of_k`.
+
+    Raises:
+        UserError: a question has fewer solutions than others.
+    """
+    recorded = load(solutions, quick)
+    said: dict[str, list[str]] = {}
+    for solution in recorded:
+        said.setdefault(solution.question.strip(), []).append(solution.solution)
+    tasks = [task for task in load_tasks(problems) if task.problem.strip() in said]
+    models = list(dict.fromkeys(solution.model for solution in recorded))
+    for question, texts in said.items():
+        if len(texts) < len(models):
+            raise UserError(
+                f"{solutions}: {question[:40]!r} has {len(texts)} solutions, others {len(models)}; give equally many"
+            )
+    samples = {prompt(task): said[task.problem.strip()] for task in tasks}
+    model = scripted(
+        lambda messages, sample: samples[messages[-1]["content"]][sample], name="recorded solutions"
+    )
+    scorer = verifier_scorer(numeric)
+    graphs = {
+        "vote": majority_vote(model, len(models), verifier=numeric),
+        "best_of_k": best_of_k(model, len(models), scorer, verifier=numeric),
+    }
+    found = {}
+    for name, graph in graphs.items():
+        with rollout(graph, tasks, verifier=numeric, store=store / name, progress=False) as record:
+            found[name] = Evaluation.of(record, name=name)
+    single = {name: single_model(name, recorded) for name in models}
+    return single | {
+        name: {"accuracy": each.accuracy, "interval": list(each.interval)} for name, each in found.items()
+    }
+
+
+def single_model(name: str, recorded: Sequence[RecordedSolution]) -> dict[str, Any]:
+    """How often one model is right, by the recorded flags."""
+    flags = [solution.is_correct for solution in recorded if solution.model == name]
+    return {"accuracy": sum(flags) / len(flags), "interval": list(wilson(sum(flags), len(flags)))}
+
+
+def prompt(task: Task) -> str:
+    """What the solver is asked."""
+    return Prompt.load("solver").render(problem=task.problem)
+
+
 def describe(task: Task, solution: RecordedSolution) -> dict[str, object]:
     """One disagreement, as plain data."""
     return {
@@ -76,3 +148,21 @@ def describe(task: Task, solution: RecordedSolution) -> dict[str, object]:
         "reference": task.reference,
         "recorded": solution.is_correct,
     }
+
+
+def render(result: Mapping[str, Any]) -> str:
+    """The benchmark's part of the results."""
+    rows = [
+        "## The grader, and loops over recorded solutions",
+        "",
+        f"`numeric` agrees with the recorded grade on {100 * result['agreement']:.2f} % of {result['n']:,} recorded "
+        f"solutions; {len(result['disagreements'])} disagreements. The same solutions as the samples of a recorded "
+        "rollout (best of k is scored by the reference, an upper bound); in %, with 95 % Wilson intervals:",
+        "",
+        "| | right |",
+        "|---|---|",
+    ]
+    for name, found in result["loops"].items():
+        low, high = (100 * end for end in found["interval"])
+        rows.append(f"| {name} | {100 * found['accuracy']:.1f} [{low:.1f}, {high:.1f}] |")
+    return "\n".join(rows)

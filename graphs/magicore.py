@@ -158,7 +158,8 @@ def magicore(
 
     Args:
         model: the chat model, as solver, reviewer and refiner.
-        samples: k, how many solutions are sampled, refined at once, and kept.
+        samples: k, how many solutions are sampled, refined at once, and kept. Below 3 the default `certainty` is
+            always reached where there is an answer, and nothing is refined.
         scorer: gives outcome and step scores; `model_scorer` or one of your own.
         scale: mean and deviation of the first samples' scores over the data set (`Scale.measure`).
         rounds: how many refinements at most.

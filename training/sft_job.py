@@ -21,7 +21,7 @@ class SftSettings(Data):
 
     epochs: Annotated[float, Field(gt=0)] = 2.0
     learning_rate: Annotated[float, Field(gt=0)] | None = None
-    """The peak; `None`: by size, 1e-3 under 10 million parameters, 2e-4 under a billion, else 2e-5."""
+    """The peak; `None`: by size, 4e-4 under 10 million parameters, 2e-4 under a billion, else 2e-5."""
     batch_size: Annotated[int, Field(gt=0)] = 64
     """Rows a device and step."""
     gradient_accumulation: Annotated[int, Field(gt=0)] = 1

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build_trainer", "main"]
 
-RATES = ((10_000_000, 1e-3), (1_000_000_000, 2e-4))
+RATES = ((10_000_000, 4e-4), (1_000_000_000, 2e-4))
 """Learning rates for models of fewer parameters than the first number."""
 RATE = 2e-5
 """The learning rate for all larger ones."""

@@ -103,7 +103,9 @@ def test_countdown_refuses_numbers_that_are_not_there() -> None:
 
 @pytest.mark.parametrize(("family", "difficulty"), CELLS)
 def test_a_task_is_in_one_split_whatever_the_seed(family: str, difficulty: int) -> None:
-    heldout = {FAMILIES[family].key(task) for task in make_tasks(family, difficulty, 40, seed=1, split="heldout")}
+    heldout = {
+        FAMILIES[family].key(task) for task in make_tasks(family, difficulty, 40, seed=1, split="heldout")
+    }
     train = {FAMILIES[family].key(task) for task in make_tasks(family, difficulty, 60, seed=7, split="train")}
     assert not heldout & train
     assert all(split_of(task) == "dev" for task in make_tasks(family, difficulty, 20, seed=9, split="dev"))

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -7,6 +8,9 @@ from tutelage.graphs import rollout, self_refine
 from tutelage.tools import exact
 from tutelage.traces import Run
 from tutelage.types import Task
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 Script = Callable[[str, int, int], str]
 
@@ -65,3 +69,11 @@ def refined(tasks: list[Task], model_that: Callable[[str], ChatModel]) -> Run:
     """Ten sums: five right at once, three mended, two wrong to the end."""
     graph = self_refine(model_that("half right"), 1)
     return rollout(graph, tasks, verifier=exact, progress=False)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> "PreTrainedTokenizerFast":
+    """The embedded model's tokenizer, of few examples."""
+    from tutelage.training.embedded.tokenizer import make_tokenizer
+
+    return make_tokenizer(300)

@@ -48,19 +48,18 @@ class LoopSettings(Data):
     """How large the experiment is."""
 
     heldout_per_family: Count = 340
-    training_per_family: Count = 1500
+    training_per_family: Count = 600
     calibration_per_family: Count = 30
     """Training tasks on which MAgICoRe's scale is measured."""
     samples: Count = 4
-    """MAgICoRe's k on held-out tasks."""
-    traced_samples: Count = 2
-    """MAgICoRe's k on training tasks: many tasks teach more than many solutions of one."""
+    """MAgICoRe's k."""
     rounds: Annotated[int, Field(ge=0)] = 2
     """Refinements at most, of MAgICoRe and of Self-Refine."""
     learnt_per_task: Count = 4
     controls: bool = True
-    """Also MAgICoRe scored by the model itself, a vote at its bill, and best of k by the exact checks."""
-    sft: SftSettings = SftSettings(epochs=3)
+    """Also one shot at temperature 0 before and after, best of k by the exact checks, and MAgICoRe scored by the
+    model itself with a vote at its bill."""
+    sft: SftSettings = SftSettings(epochs=3, batch_size=32)
     seed: int = 0
 
 
@@ -111,11 +110,11 @@ class Experiment:
         methods = self.measure_methods()
         policy = self.learn()
         self.say("one shot with the trained weights")
-        after = self.evaluated("after_sft", one_shot(self.model))
+        after = methods["after_sft"] = self.evaluated("after_sft", one_shot(self.model))
+        if self.settings.controls:
+            methods["after_sft_greedy"] = self.evaluated("after_sft_greedy", one_shot(self.greedy))
         loop = Run.open(self.folder / "magicore")
-        return Outcome(
-            {**methods, "after_sft": after}, Comparison.of(methods["one_shot"], after), loop, policy
-        )
+        return Outcome(methods, Comparison.of(methods["one_shot"], after), loop, policy)
 
     def measure_methods(self) -> dict[str, Evaluation]:
         """One shot, Self-Refine, MAgICoRe, a majority vote at its bill, and the controls."""
@@ -124,22 +123,28 @@ class Experiment:
         found = {"one_shot": self.evaluated("one_shot", one_shot(model))}
         found["self_refine"] = self.evaluated("self_refine", self_refine(model, settings.rounds))
         checks = verifier_scorer(step_checker)
-        found["magicore"] = self.evaluated("magicore", self.magicore(checks, settings.samples))
+        found["magicore"] = self.evaluated("magicore", self.magicore(checks))
         k = self.matching(found["one_shot"], found["magicore"])
         found["vote"] = self.evaluated("vote", majority_vote(model, k, verifier=family_answer))
         if settings.controls:
+            found["one_shot_greedy"] = self.evaluated("one_shot_greedy", one_shot(self.greedy))
             found["best_of_k"] = self.evaluated("best_of_k", best_of_k(model, k, scorer=checks))
-            own = self.magicore(model_scorer(Reviewer(model), samples=1), settings.samples)
+            own = self.magicore(model_scorer(Reviewer(model), samples=1))
             found["magicore_self"] = self.evaluated("magicore_self", own)
             k = self.matching(found["one_shot"], found["magicore_self"])
             found["vote_self"] = self.evaluated("vote_self", majority_vote(model, k, verifier=family_answer))
         return found
 
-    def magicore(self, scorer: Scorer, samples: int) -> StateGraph[Any]:
-        """The loop with this scorer and k."""
+    @property
+    def greedy(self) -> ChatModel:
+        """The model at temperature 0."""
+        return self.model.with_sampling(temperature=0)
+
+    def magicore(self, scorer: Scorer) -> StateGraph[Any]:
+        """The loop with this scorer."""
         return magicore(
             self.model,
-            samples,
+            self.settings.samples,
             scorer=scorer,
             scale=self.scale(scorer),
             rounds=self.settings.rounds,
@@ -161,7 +166,7 @@ class Experiment:
     def learn(self) -> Path:
         """Run the loop on training tasks, choose its verified solutions, fine-tune, and load the weights."""
         self.say(f"MAgICoRe on {len(self.learning)} training tasks, for traces")
-        graph = self.magicore(verifier_scorer(step_checker), self.settings.traced_samples)
+        graph = self.magicore(verifier_scorer(step_checker))
         traces = self.rolled("traces", graph, self.learning, step_checker)
         self.say("supervised fine-tuning on the verified solutions, as answers to the bare problem")
         return distill(
@@ -184,7 +189,7 @@ class Experiment:
     @staticmethod
     def matching(one: Evaluation, other: Evaluation) -> int:
         """How many single shots cost at least what the other method did: prompt once, every answer."""
-        spent = one.tokens["solver"]
-        prompt, answer = spent.prompt / len(one.attempts), spent.completion / len(one.attempts)
-        bill = sum(count.prompt + count.completion for count in other.tokens.values()) / len(other.attempts)
-        return max(1, -int(-(bill - prompt) // answer))
+        spent, tasks = one.tokens["solver"], len(other.attempts)
+        bill = sum(count.prompt + count.completion for count in other.tokens.values()) * len(one.attempts)
+        answers = bill - spent.prompt * tasks
+        return max(1, -(-answers // max(spent.completion * tasks, 1)))

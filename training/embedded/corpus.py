@@ -6,7 +6,7 @@ roles it will play.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from tutelage.agents.roles.prompt import Prompt
@@ -28,13 +28,17 @@ class Mix:
 
     weights: Mapping[str, int]
     """How often each role speaks."""
+    families: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 1))
+    """How often each family is drawn."""
     careless: float = 0.0
     """The share of the solver's examples that have a slip, as texts of mixed quality do."""
 
 
 MAIN = Mix({"solve": 44, "hinted": 7, "review": 27, "refine": 11, "hint": 5, "correct": 3, "judge": 3})
 POLISH = Mix(
-    {"solve": 20, "hinted": 5, "review": 15, "refine": 50, "hint": 4, "correct": 3, "judge": 3}, careless=0.25
+    {"solve": 20, "hinted": 5, "review": 15, "refine": 50, "hint": 4, "correct": 3, "judge": 3},
+    {"arithmetic": 1, "equations": 1, "countdown": 2},
+    careless=0.25,
 )
 """For the end of the training. The refiner learns last, when the mistakes are those it will meet. The solver learns
 that solutions may be careless: what a loop can filter, and fine-tuning on what was filtered can take back."""
@@ -72,9 +76,8 @@ def corpus(seed: int, attempts: Attempts, own_share: float, mix: Mix = MAIN) -> 
     """
     rng = Random(f"corpus/{seed}")
     prompts = {name: Prompt.load(file) for name, file in PROMPT_FILES.items()}
-    names = list(FAMILIES)
     while True:
-        family = FAMILIES[rng.choice(names)]
+        family = FAMILIES[rng.choices(list(mix.families), list(mix.families.values()))[0]]
         role = rng.choices(list(mix.weights), list(mix.weights.values()))[0]
         difficulty = rng.choices(DIFFICULTIES, DIFFICULTY_WEIGHTS)[0]
         task = draw(family, difficulty, rng)

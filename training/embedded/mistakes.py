@@ -54,13 +54,13 @@ def solved(
     inputs = tokenizer(
         given, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt"
     )
-    outputs = model.generate(
+    outputs = model.generate(  # type: ignore[misc]
         **inputs.to(model.device), do_sample=True, temperature=1.0, top_k=0, max_new_tokens=MAX_TOKENS
     )
     ends = tokenizer.eos_token_id
     for task, row in zip(tasks, outputs[:, inputs["input_ids"].shape[1] :].tolist(), strict=True):
         if ends in row:
-            yield task, tokenizer.decode(row[: row.index(ends)])
+            yield task, str(tokenizer.decode(row[: row.index(ends)], skip_special_tokens=True))
 
 
 def read_attempts(path: Path) -> Attempts:

@@ -15,9 +15,10 @@ from random import Random
 
 import torch
 from torch.nn.functional import cross_entropy
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+from tutelage.errors import UserError
 from tutelage.training.embedded.batches import IGNORED, batches
 from tutelage.training.embedded.corpus import MAIN, POLISH, corpus
 from tutelage.training.embedded.mistakes import read_attempts, sample_attempts
@@ -32,7 +33,7 @@ class Settings:
 
     steps: int = 2700
     """Steps of the main part."""
-    polish: int = 350
+    polish: int = 450
     """Further steps on the mix `POLISH`, at a fresh, lower rate that falls to zero."""
     polish_rate: float = 0.35
     """The first rate of the polish, as a factor of the learning rate."""
@@ -64,7 +65,8 @@ class Pretraining:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(settings.seed)
         self.tokenizer = self.load_tokenizer()
-        self.model = Qwen3ForCausalLM(architecture(settings, self.tokenizer)).to(self.device)
+        self.model = Qwen3ForCausalLM(architecture(settings, self.tokenizer))  # type: ignore[no-untyped-call]
+        self.model.to(self.device)  # type: ignore[arg-type]
         self.body = torch.compile(self.model.model, dynamic=False) if settings.compile else self.model.model
         self.optimizers = make_optimizers(self.model, settings)
         self.step, self.shard, self.sampled = 0, 0, 0
@@ -75,8 +77,11 @@ class Pretraining:
         """The tokenizer of this run, made once."""
         path = self.folder / "tokenizer"
         if not path.exists():
-            make_tokenizer().save_pretrained(path)
-        return PreTrainedTokenizerFast.from_pretrained(path)
+            partial = self.folder / "tokenizer.partial"
+            make_tokenizer().save_pretrained(partial)
+            partial.rename(path)
+        tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(path)
+        return tokenizer
 
     def run(self) -> None:
         """Train to the last step."""
@@ -86,6 +91,7 @@ class Pretraining:
         with tqdm(total=last, initial=self.step, unit="step", smoothing=0.05) as bar:
             while self.step < last:
                 self.sample_when_due()
+                begun = self.step
                 for inputs, labels in self.shard_batches():
                     loss = self.train_step(inputs, labels)
                     bar.update()
@@ -93,6 +99,8 @@ class Pretraining:
                         bar.set_postfix(loss=f"{loss.item():.4f}", shard=self.shard, own=self.sampled)
                     if self.step in (self.settings.steps, last):
                         break
+                if self.step == begun:
+                    raise UserError(f"shard={self.settings.shard!r} fills no batch; give more examples")
                 self.shard += 1
                 if time.monotonic() - saved > 180:
                     self.save()
@@ -114,7 +122,7 @@ class Pretraining:
         """Sample the model's own solutions when their time has come."""
         due = sum(self.step >= share * self.settings.steps for share in self.settings.sample_at)
         if due > self.sampled:
-            self.model.eval()
+            self.model.train(False)
             path = self.attempts_file(due)
             sample_attempts(self.model, self.tokenizer, self.settings.attempts_per_cell, due, path)
             self.model.train()
@@ -132,7 +140,7 @@ class Pretraining:
             learnt = labels[:, 1:] != IGNORED
             logits = self.model.lm_head(hidden[:, :-1][learnt])
         loss = cross_entropy(logits.float(), labels[:, 1:][learnt])
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -164,10 +172,12 @@ class Pretraining:
         """Write weights (bfloat16), configuration and tokenizer as a model directory."""
         out.mkdir(parents=True, exist_ok=True)
         ends = {"eos_token_id": self.tokenizer.eos_token_id, "pad_token_id": self.tokenizer.pad_token_id}
-        model = Qwen3ForCausalLM(self.model.config).to(torch.bfloat16)
+        model = Qwen3ForCausalLM(self.model.config).bfloat16()  # type: ignore[no-untyped-call]
         model.load_state_dict(self.model.state_dict())
         model.config.dtype = torch.bfloat16
-        model.generation_config = GenerationConfig(do_sample=True, temperature=1.0, **ends)
+        model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+            do_sample=True, temperature=1.0, **ends
+        )
         model.save_pretrained(out)
         self.tokenizer.save_pretrained(out)
 

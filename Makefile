@@ -1,8 +1,11 @@
 # Every target that needs Python makes .venv first (scripts/setup.sh), which takes a minute once and nothing later.
-# PYTHON=... names the interpreter to make it with; REQUIREMENTS=gpu|cpu|base overrules the choice of requirements.
+# PYTHON=... names the interpreter to make it with; REQUIREMENTS=gpu|cpu|base overrules the choice of requirements;
+# WORKERS=0 runs the tests in one process.
 
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+WORKERS := 2
+PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 export PYTHON
 
 .PHONY: help setup demo test quick lint docs bench model clean
@@ -17,10 +20,10 @@ demo: setup ## Watch the embedded model solve, review, refine, learn, and be com
 	@$(BIN)/tutelage demo
 
 test: setup ## Run all tests
-	@$(BIN)/pytest
+	@$(PYTEST)
 
 quick: setup ## Run the tests that start no engine, trainer, server or child process
-	@$(BIN)/pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 lint: setup ## Check style (ruff) and types (mypy)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -31,7 +34,7 @@ docs: setup ## Run the code of README.md and docs/
 bench: setup ## Run a benchmark: make bench NAME=grader ARGS="..." (without NAME: list them)
 	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
-model: setup ## Train the embedded model anew (hours on a CPU)
+model: setup ## Train the embedded model anew (an hour on two cores)
 	@$(BIN)/python -m tutelage.training.embedded
 
 clean: ## Remove caches and builds; .venv and runs/ stay

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,8 @@ from tutelage.types import Task
 SAMPLES = 16
 REVIEWED = 4
 """Of each task's samples, how many are reviewed, and of the wrong ones refined."""
+DRAWS = 400
+"""Of a bootstrap."""
 HINTED = 4
 """Solutions under a hint, of tasks whose first sample is wrong."""
 
@@ -127,12 +129,13 @@ def figures(seen: Sequence[Seen]) -> dict[str, Any]:
         "pass@1": fmean(fmean(each.right) for each in seen),
         "pass@1_interval": list(bootstrap_mean([fmean(each.right) for each in seen])),
         "pass@16": fmean(pass_at_k(SAMPLES, sum(each.right), SAMPLES) for each in seen),
-        "verdict_balanced_accuracy": balanced([pair for each in seen for pair in each.verdicts]),
-        "verdict_interval": list(balanced_interval(seen)),
+        "verdict_balanced_accuracy": balanced(seen),
+        "verdict_interval": interval(seen, balanced),
         "right_called_right": rate([said for each in seen for right, said in each.verdicts if right]),
         "wrong_called_wrong": rate([not said for each in seen for right, said in each.verdicts if not right]),
         "located": rate([found for each in seen for found in each.located]),
-        "repair_rate": rate([found for each in seen for found in each.repaired]),
+        "repair_rate": repairs(seen),
+        "repair_interval": interval(seen, repairs),
         "correct_rate": rate([found for each in seen for found in each.corrected]),
         "hint_gain": fmean(gains) if gains else None,
         "hint_gain_interval": list(bootstrap_mean(gains)) if gains else None,
@@ -145,26 +148,25 @@ def rate(found: Sequence[bool]) -> float | None:
     return fmean(found) if found else None
 
 
-def balanced(pairs: Sequence[tuple[bool, bool]]) -> float | None:
+def repairs(seen: Sequence[Seen]) -> float | None:
+    """The share of wrong solutions that the refiner puts right under a true review."""
+    return rate([found for each in seen for found in each.repaired])
+
+
+def balanced(seen: Sequence[Seen]) -> float | None:
     """The mean of how often right is called right and wrong wrong."""
-    rights, wrongs = (
-        [said for right, said in pairs if right],
-        [not said for right, said in pairs if not right],
-    )
+    pairs = [pair for each in seen for pair in each.verdicts]
+    rights = [said for right, said in pairs if right]
+    wrongs = [not said for right, said in pairs if not right]
     return (fmean(rights) + fmean(wrongs)) / 2 if rights and wrongs else None
 
 
-def balanced_interval(seen: Sequence[Seen], draws: int = 400) -> tuple[float, float]:
-    """A 95 % bootstrap over tasks."""
+def interval(seen: Sequence[Seen], figure: Callable[[Sequence[Seen]], float | None]) -> list[float]:
+    """A 95 % bootstrap of a figure over tasks."""
     rng = Random(0)
-    found = []
-    for _ in range(draws):
-        drawn = rng.choices(seen, k=len(seen))
-        value = balanced([pair for each in drawn for pair in each.verdicts])
-        if value is not None:
-            found.append(value)
-    found.sort()
-    return found[int(0.025 * len(found))], found[int(0.975 * len(found)) - 1]
+    drawn = (figure(rng.choices(seen, k=len(seen))) for _ in range(DRAWS))
+    found = sorted(value for value in drawn if value is not None)
+    return [found[int(0.025 * len(found))], found[int(0.975 * len(found)) - 1]]
 
 
 def parameters(directory: Path) -> int:
@@ -212,6 +214,7 @@ def render(result: dict[str, Any]) -> str:
             for name, key in [
                 ("pass@1", "pass@1_interval"),
                 ("verdicts", "verdict_interval"),
+                ("repair", "repair_interval"),
                 ("hint gain", "hint_gain_interval"),
             ]
             if overall[key]

@@ -1,7 +1,8 @@
 """The whole loop on held-out tasks, three seeds: methods at their token bills, and one shot after fine-tuning.
 
 Every seed has a fresh engine, its own sampling, its own training tasks and its own fine-tuning; the held-out tasks
-are the same. `--out` keeps the runs, and the same folder continues.
+are the same. The controls (see `LoopSettings`) are measured for the first seed. `--out` keeps the runs, and the same
+folder continues.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from tutelage.training.embedded.heldout import SAMPLING, disjoint
 from tutelage.training.sft_job import SftSettings
 
 SEEDS = (0, 1, 2)
-QUICK = LoopSettings(heldout_per_family=34, training_per_family=60, sft=SftSettings(epochs=1))
+QUICK = LoopSettings(heldout_per_family=34, training_per_family=100, sft=SftSettings(epochs=3, batch_size=16))
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +32,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     seeds: dict[str, Any] = {}
     clear = True
     for seed in SEEDS[:1] if args.quick else SEEDS:
-        settings = (QUICK if args.quick else LoopSettings()).model_copy(update={"seed": seed})
+        settings = (QUICK if args.quick else LoopSettings()).model_copy(
+            update={"seed": seed, "controls": seed == SEEDS[0] and not args.quick}
+        )
         model = connect(args.model, sampling=SAMPLING, seed=seed)
         folder = args.out / ("quick" if args.quick else f"seed-{seed}")
         experiment = Experiment(model, folder, settings, say)
@@ -61,9 +64,7 @@ def render(result: dict[str, Any]) -> str:
     for name in methods:
         cells = []
         for found in result["seeds"].values():
-            low, high = found[name]["interval"]
-            cells.append(f"{100 * found[name]['accuracy']:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
-            cells.append(f"{found[name]['tokens']:.0f}")
+            cells += [accuracy(found[name]), f"{found[name]['tokens']:.0f}"] if name in found else ["", ""]
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
     rows.append("")
     for seed, found in result["seeds"].items():
@@ -74,3 +75,8 @@ def render(result: dict[str, Any]) -> str:
             f"McNemar p = {found['mcnemar_p']:.2g}"
         )
     return "\n".join(rows)
+
+
+def accuracy(found: dict[str, Any]) -> str:
+    low, high = found["interval"]
+    return f"{100 * found['accuracy']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"

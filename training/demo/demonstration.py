@@ -17,7 +17,8 @@ DEMO = LoopSettings(heldout_per_family=100, controls=False)
 """Small enough for eight minutes on two cores."""
 
 NOTES: Mapping[str, str] = {
-    "Model": "the embedded model, trained from scratch for this project; it plays every role",
+    "Model": "the embedded model, trained from scratch for this project, at the end on solutions of mixed quality: "
+    "it is sampled, and slips more than it must; it plays every role",
     "Tasks": "held out by a hash of the problem; neither the model nor the fine-tuning has met them",
     "magicore": "MAgICoRe; outcome and step scores from exact step checks, which see the problem, not the reference",
     "vote": "majority vote with as many samples as MAgICoRe's bill buys",

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -152,6 +153,23 @@ except EngineError as error:
     print("error:", error, flush=True)
 """
 
+# "idle" and "busy" are printed inside the `try`: what reads them may interrupt before `print` has returned.
+INTERRUPTED = """
+try:
+    print("idle", flush=True)
+    time.sleep(600)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+print(len(model.invoke("1+1", max_tokens=5).content), flush=True)
+try:
+    print("busy", flush=True)
+    while True:
+        model.invoke("1+1", max_tokens=200)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    raise
+"""
+
 
 def start(code: str, tiny: Path) -> subprocess.Popen[str]:
     """Run a script without a `__main__` guard, in a process group of its own, as a terminal does."""
@@ -190,6 +208,20 @@ def test_a_script_that_just_ends_leaves_no_process(tiny: Path) -> None:
     process = start("print(len(model.invoke('1+1', max_tokens=5).content))", tiny)
     out, err = process.communicate(timeout=1200)
     assert (process.returncode, out.split()) == (0, ["ready", "5"]), err
+    assert group_is_gone(process.pid, 30)
+
+
+def test_an_interrupt_reaches_the_script_only_which_can_go_on_or_end_in_order(tiny: Path) -> None:
+    process = start(INTERRUPTED, tiny)
+    assert process.stdout is not None
+    assert [process.stdout.readline() for _ in range(2)] == ["ready\n", "idle\n"]
+    os.killpg(process.pid, signal.SIGINT)
+    assert [process.stdout.readline() for _ in range(3)] == ["interrupted\n", "5\n", "busy\n"]
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (-signal.SIGINT, "interrupted\n"), err
+    assert err.endswith("\nKeyboardInterrupt\n"), err
     assert group_is_gone(process.pid, 30)
 
 

@@ -2,8 +2,8 @@
 
     python examples/first_loop.py [--model vllm:DIR] [--quick]
 
-The run is recorded in runs/first, the trained weights in runs/first-sft. The same command again goes on where it
-stopped.
+The run is recorded in runs/first-loop (with --quick: runs/first-look), the trained weights beside it in -sft. The
+same command again goes on where it stopped.
 """
 
 import argparse
@@ -40,7 +40,12 @@ def main() -> None:
     heldout = make_tasks("arithmetic", 3, count, seed=0, split="heldout")
 
     with connect(args.model) as model:
-        run = rollout(loop(model), tasks, verifier=family_answer, store="runs/first")
+        run = rollout(
+            loop(model),
+            tasks,
+            verifier=family_answer,
+            store="runs/first-look" if args.quick else "runs/first-loop",
+        )
         print(run.report())
         better = distill(run)
         print(compare(model, better, heldout))

@@ -8,6 +8,7 @@ finished is safe. The same holds for a cancellation, which is how Ctrl-C arrives
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from traceback import extract_tb
 from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
@@ -75,7 +76,7 @@ class Batch:
                 recorder.abandon(str(error) or "interrupted")
             raise
         except Exception as error:
-            message = f"{type(error).__name__}: {error}"
+            message = _told(error)
             recorder.fail(message)
             self.tally.failed_with(message)
 
@@ -97,3 +98,12 @@ class Batch:
         if self.app.checkpointer:
             config["configurable"] = {"thread_id": recorder.rollout.id}
         return config
+
+
+def _told(error: Exception) -> str:
+    """The error in a line; where it is not one of ours, with the place that raised it."""
+    text = f"{type(error).__name__}: {error}"
+    frames = extract_tb(error.__traceback__)
+    if isinstance(error, TutelageError) or not frames:
+        return text
+    return f"{text} ({frames[-1].filename}:{frames[-1].lineno})"

@@ -170,7 +170,12 @@ def _settings(
         "graph": graph_settings(app),
         "verifier": plain(verifier),
         "repeats": repeats,
-        "tasks": {"count": len(tasks), "sha256": digest.hexdigest()},
+        "tasks": {
+            "count": len(tasks),
+            "first": tasks[0].id,
+            "last": tasks[-1].id,
+            "sha256": digest.hexdigest(),
+        },
     }
 
 

@@ -24,6 +24,9 @@ VERDICTS = """SELECT t.name, t.rollout, t.subject, t.subject_id, t.passed FROM s
     JOIN rollouts r ON r.seq = t.rollout
     WHERE r.status = 'done' AND t.subject IN ('rollout', 'candidate') ORDER BY t.seq"""
 
+FAILURES = """SELECT error, count(*) AS times FROM rollouts WHERE status = 'failed'
+    GROUP BY error ORDER BY times DESC, min(seq) LIMIT 3"""
+
 ENDS = """SELECT e.rollout, a.id, z.id FROM
     (SELECT rollout, min(seq) AS first, max(seq) AS last FROM candidates GROUP BY rollout) e
     JOIN candidates a ON a.seq = e.first JOIN candidates z ON z.seq = e.last"""
@@ -43,17 +46,21 @@ def summary(run: "Run", database: Database) -> dict[str, Any]:
     """Count a run.
 
     Returns:
-        Plain data: `run`, `tasks` (how many), `rollouts` (status to count), `scores` (a verifier's name to
-        `passed`, `scored`, `accuracy`, `interval`, and over `compared` rollouts `wrong_to_right` and
-        `right_to_wrong`), `tokens` (role to the fields of `TokenCount`). Shares are 0 to 1 or `None`.
+        Plain data: `run`, `tasks` (how many were begun), `planned` (how many there are to do, where the settings
+        tell), `rollouts` (status to count), `failures` (the commonest errors, with their counts), `scores` (a
+        verifier's name to `passed`, `scored`, `accuracy`, `interval`, and over `compared` rollouts `wrong_to_right`
+        and `right_to_wrong`), `tokens` (role to the fields of `TokenCount`). Shares are 0 to 1 or `None`.
     """
     statuses = Counter({"done": 0, "failed": 0, "running": 0, "abandoned": 0})
     statuses.update(dict(database.rows("SELECT status, count(*) FROM rollouts GROUP BY status")))
     sql = "SELECT count(DISTINCT task) FROM rollouts WHERE status <> 'abandoned'"
+    planned = run.settings.get("tasks")
     return {
         "run": run.name,
         "tasks": database.rows(sql)[0][0],
+        "planned": planned.get("count") if isinstance(planned, dict) else None,
         "rollouts": dict(statuses),
+        "failures": {value_text(error) or "": count for error, count in database.rows(FAILURES)},
         "scores": _scores(database),
         "tokens": {role: count.model_dump() for role, count in run.tokens().items()},
     }
@@ -97,10 +104,12 @@ def _score(whole: dict[int, int], parts: dict[str, int], ends: list[tuple[int, s
 def report(numbers: dict[str, Any]) -> str:
     """Tell a summary in a few lines."""
     rollouts = numbers["rollouts"]
-    states = ", ".join(
-        f"{rollouts[state]} {state}" for state in ("done", "failed", "running") if rollouts[state]
-    )
-    lines = [f"run {numbers['run']}: {numbers['tasks']} tasks, rollouts: {states or 'none'}"]
+    names = {"done": "done", "failed": "failed", "running": "unfinished"}
+    states = ", ".join(f"{rollouts[state]} {name}" for state, name in names.items() if rollouts[state])
+    planned, begun = numbers["planned"], f"{numbers['tasks']:,}"
+    tasks = f"{begun} of {planned:,}" if planned not in (None, numbers["tasks"]) else begun
+    lines = [f"run {numbers['run']}: {tasks} tasks, rollouts: {states or 'none'}"]
+    lines += [f"  {count:,} failed, not counted below: {text}" for text, count in numbers["failures"].items()]
     if rollouts["abandoned"]:
         lines.append(f"  {rollouts['abandoned']} abandoned rollouts are not counted")
     lines += [line for name, score in numbers["scores"].items() for line in _score_lines(name, score)]

@@ -66,7 +66,11 @@ class PromptRenderer:
     def _render(self, messages: Messages) -> tuple[int, ...]:
         try:
             ids = self._tokenizer.apply_chat_template(
-                list(messages), add_generation_prompt=True, tokenize=True, return_dict=False
+                list(messages),
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=False,
+                tokenizer_kwargs={"verbose": False},
             )
         except Exception as error:
             roles = ", ".join(str(message.get("role")) for message in messages)

@@ -77,7 +77,7 @@ class Role(Runnable[Any, dict[str, Any]]):
             "model": self.model.name or "",
             "policy": self.model.policy,
             "prompt": self.prompt.text,
-            "sampling": None if self.sampling is None else self.sampling.model_dump(mode="json"),
+            "sampling": (self.sampling or self.model.sampling).model_dump(mode="json"),
             "retries": self.retries,
         }
 

@@ -161,7 +161,8 @@ def test_a_failed_task_is_recorded_and_the_others_go_on(tasks: Any) -> None:
 
     run = rollout(one_shot(scripted(sometimes)), tasks(5), verifier=exact)
     (failed,) = run.rollouts("failed")
-    assert (failed.task.id, failed.error) == ("t2", "ZeroDivisionError: by zero")
+    place = f"{__file__}:{sometimes.__code__.co_firstlineno + 2}"
+    assert (failed.task.id, failed.error) == ("t2", f"ZeroDivisionError: by zero ({place})")
     assert len(run.rollouts("done")) == 4
 
 
@@ -229,13 +230,16 @@ def test_the_same_call_again_runs_nothing_twice(tasks: Any, tmp_path: Path) -> N
         ({"verifier": numeric}, "verifier"),
         ({"count": 3}, "tasks.count"),
         ({"samples": 3}, "graph.nodes.solver.samples"),
+        ({"temperature": 0.5}, "graph.nodes.solver.sampling.temperature"),
     ],
 )
 def test_another_call_on_the_same_directory_names_the_setting_that_differs(
     tasks: Any, tmp_path: Path, change: dict[str, Any], setting: str
 ) -> None:
-    def call(*, count: int = 2, samples: int = 2, verifier: Any = exact, repeats: int = 1) -> None:
-        graph = majority_vote(scripted(right), samples)
+    def call(
+        *, count: int = 2, samples: int = 2, verifier: Any = exact, repeats: int = 1, temperature: float = 1
+    ) -> None:
+        graph = majority_vote(scripted(right).with_sampling(temperature=temperature), samples)
         rollout(graph, tasks(count), verifier=verifier, repeats=repeats, store=tmp_path / "r").close()
 
     call()

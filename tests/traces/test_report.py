@@ -71,7 +71,8 @@ def test_the_last_candidate_decides_where_the_rollout_has_no_score() -> None:
 
 def test_the_report_says_it_in_a_few_lines(played: Run) -> None:
     assert played.report().splitlines() == [
-        "run first: 11 tasks, rollouts: 9 done, 1 failed, 1 running",
+        "run first: 11 tasks, rollouts: 9 done, 1 failed, 1 unfinished",
+        "  1 failed, not counted below: no",
         "  1 abandoned rollouts are not counted",
         "  exact: 6 of 8 right = 75.0 % (95 % interval 40.9 to 92.9 %)",
         "  exact, first to final candidate: 3 wrong→right, 1 right→wrong, of 8",
@@ -79,6 +80,20 @@ def test_the_report_says_it_in_a_few_lines(played: Run) -> None:
         "  reviewer            0            0         1  (1 turns without token ids)",
         "  solver          1,200            2         1",
     ]
+
+
+def test_the_report_of_a_part_says_how_much_there_is_to_do() -> None:
+    with Store.memory().start_run({"tasks": {"count": 1500}}) as run:
+        play(run, "t0", True, True)
+        assert run.summary()["planned"] == 1500
+        assert run.report().startswith("run memory: 1 of 1,500 tasks, rollouts: 1 done\n")
+
+
+def test_the_commonest_failures_are_told_first() -> None:
+    with Store.memory().start_run({}) as run:
+        for number, error in enumerate(["a", "b", "b", "c", "d"]):
+            run.begin(Task(id=f"t{number}", problem="")).fail(error)
+        assert run.summary()["failures"] == {"b": 2, "a": 1, "c": 1}
 
 
 def test_an_empty_run_has_a_report_too(run: Run) -> None:

@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Train on what is right in the recorded RUN, and print the new policy's directory.
 
-    Example: tutelage distill runs/first --train epochs=1 --select per_task=2
+    Example: tutelage distill runs/refined --train epochs=1 --select per_task=2
     """
     from tutelage.training import SelectionSettings, SftSettings, distill
 

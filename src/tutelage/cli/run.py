@@ -65,7 +65,7 @@ def command(
 ) -> int:
     """Run a graph over TASKS, record everything, and report.
 
-    Example: tutelage run arithmetic:3:100:0 --graph self_refine --store runs/first
+    Example: tutelage run arithmetic:3:100:0 --graph self_refine --store runs/refined
     """
     from tutelage.graphs import rollout
 

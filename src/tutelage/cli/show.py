@@ -15,7 +15,7 @@ __all__ = ["command"]
 def command(run: Path, json_: bool) -> None:
     """Report what is recorded in the directory RUN.
 
-    Example: tutelage show runs/first
+    Example: tutelage show runs/refined
     """
     from tutelage.traces import Run
 

@@ -55,15 +55,13 @@ class HttpEngine:
 
         Raises:
             UserError: The address is not one.
-            ServerError: Nobody answers there, or something that is no OpenAI-compatible server, or the
-            server has
+            ServerError: Nobody answers there, or something that is no OpenAI-compatible server, or the server has
                 no such model.
         """
         self.settings = settings or HttpSettings()
         self._url, _, fragment = url.partition("#")
         self._url = self._url.rstrip("/")
-        parts = urlsplit(self._url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(self._url):
             raise UserError(f"{url!r} is no address of a server; give one like 'http://localhost:8000/v1'.")
         self._model = ""
         self._dialect = Dialect()
@@ -266,3 +264,11 @@ def _dispose(held: list[aiohttp.ClientSession], loop: LoopThread) -> None:
 
     if not loop.closed:
         loop.finish(release())
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

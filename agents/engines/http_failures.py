@@ -48,7 +48,7 @@ class Failures:
             return ServerError(
                 f"{self.url} gave no whole answer within {self.timeout:g} s; raise timeout=… or ask for less."
             )
-        why = str(error) or type(error).__name__
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return ServerError(f"{self.url} cannot be reached ({why}); start the server or mend the address.")
 
     def broken_off(self, event: Any = None) -> ServerError:

@@ -132,7 +132,7 @@ def error_text(body: Any, raw: str) -> str:
                         return str(holder[key])
         if isinstance(error, str):
             return error
-    return " ".join(raw.split())[:200]
+    return "a page of HTML" if raw.lstrip().startswith("<") else " ".join(raw.split())[:200]
 
 
 def _completion(choice: Any) -> Completion:

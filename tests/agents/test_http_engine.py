@@ -89,7 +89,7 @@ def test_nobody_there_is_one_clear_sentence() -> None:
         connect(f"http://127.0.0.1:{port}/v1")
 
 
-@pytest.mark.parametrize("spec", ["http://", "http:///v1", "https://:80/v1"])
+@pytest.mark.parametrize("spec", ["http://", "http:///v1", "https://:80/v1", "http://a:b/v1"])
 def test_an_address_that_is_none_is_refused(spec: str) -> None:
     with pytest.raises(UserError, match="no address"):
         connect(spec)
@@ -106,6 +106,7 @@ def test_an_address_that_is_none_is_refused(spec: str) -> None:
             saying(404, text="nothing here"),
             r"answers 404 \(nothing here\); check that the address ends in /v1",
         ),
+        (saying(404, text="<!doctype html><p>Not here"), r"answers 404 \(a page of HTML\); check"),
         (saying(401, {"error": {"message": "who are you"}}), r"answers 401 \(who are you\); give api_key"),
         (saying(500, text="oops"), r"answers 500 \(oops\)"),
     ],

@@ -73,7 +73,8 @@ class Batch:
             await self._roll(recorder)
         except (EngineError, StoreError, asyncio.CancelledError) as error:
             with suppress(TutelageError):
-                recorder.abandon(str(error) or "interrupted")
+                cancelled = isinstance(error, asyncio.CancelledError)
+                recorder.abandon("interrupted" if cancelled else str(error))
             raise
         except Exception as error:
             message = _told(error)

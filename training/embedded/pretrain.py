@@ -18,7 +18,6 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm  # type: ignore[import-untyped]
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from tutelage.errors import UserError
 from tutelage.training.embedded.batches import IGNORED, batches
 from tutelage.training.embedded.corpus import MAIN, POLISH, corpus
 from tutelage.training.embedded.mistakes import read_attempts, sample_attempts
@@ -91,7 +90,6 @@ class Pretraining:
         with tqdm(total=last, initial=self.step, unit="step", smoothing=0.05) as bar:
             while self.step < last:
                 self.sample_when_due()
-                begun = self.step
                 for inputs, labels in self.shard_batches():
                     loss = self.train_step(inputs, labels)
                     bar.update()
@@ -99,8 +97,6 @@ class Pretraining:
                         bar.set_postfix(loss=f"{loss.item():.4f}", shard=self.shard, own=self.sampled)
                     if self.step in (self.settings.steps, last):
                         break
-                if self.step == begun:
-                    raise UserError(f"shard={self.settings.shard!r} fills no batch; give more examples")
                 self.shard += 1
                 if time.monotonic() - saved > 180:
                     self.save()

@@ -170,7 +170,6 @@ class Pretraining:
         ends = {"eos_token_id": self.tokenizer.eos_token_id, "pad_token_id": self.tokenizer.pad_token_id}
         model = Qwen3ForCausalLM(self.model.config).bfloat16()  # type: ignore[no-untyped-call]
         model.load_state_dict(self.model.state_dict())
-        model.config.dtype = torch.bfloat16
         model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
             do_sample=True, temperature=1.0, **ends
         )

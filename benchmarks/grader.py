@@ -28,6 +28,9 @@ __all__ = ["agreement", "configure", "render", "run"]
 TARGET = 0.995
 QUICK_LINES = 100
 
+Graded = tuple[Task, RecordedSolution]
+"""A task and a solution of it that comes with a grade."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the two files."""
@@ -38,38 +41,49 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Grade what the command line names, then vote over it; see `agreement` and `loops`."""
-    graded = agreement(args.problems, args.solutions, args.quick)
+    graded = load(args.problems, args.solutions, args.quick)
     with TemporaryDirectory() as folder:
-        return graded | {"loops": loops(args.problems, args.solutions, args.quick, args.out or Path(folder))}
+        return agreement(graded) | {"loops": loops(graded, args.solutions, args.out or Path(folder))}
 
 
-def agreement(problems: Path, solutions: Path, quick: bool) -> dict[str, Any]:
-    """Grade the recorded solutions and compare with their flags.
+def load(problems: Path, solutions: Path, quick: bool) -> list[Graded]:
+    """The recorded solutions with their tasks.
 
     Args:
         problems: Tasks with references; see `load_tasks`.
         solutions: Recorded solutions; see `load_recorded_solutions`.
         quick: Only the first hundred lines of `solutions`.
 
-    Returns:
-        `n`, `agreement` (0 to 1), `target`, `met`, and `disagreements`: a list of the question's line in
-        `solutions`, the model, our answer, the reference and the recorded flag.
-
     Raises:
         UserError: a file is malformed, or a solution's question is not among the problems.
     """
     tasks = {task.problem.strip(): task for task in load_tasks(problems)}
-    recorded = load(solutions, quick)
-    disagreements = []
-    for solution in recorded:
+    graded = []
+    for solution in load_recorded_solutions(solutions):
         task = tasks.get(solution.question.strip())
+        if quick and solution.line > QUICK_LINES:
+            break
         if task is None:
             raise UserError(f"{solutions}:{solution.line}: the question is not in {problems}")
-        if numeric.score(task, solution.solution).passed != solution.is_correct:
-            disagreements.append(describe(task, solution))
-    share = 1 - len(disagreements) / len(recorded)
+        graded.append((task, solution))
+    return graded
+
+
+def agreement(graded: Sequence[Graded]) -> dict[str, Any]:
+    """Grade the recorded solutions and compare with their flags.
+
+    Returns:
+        `n`, `agreement` (0 to 1), `target`, `met`, and `disagreements`: a list of the question's line in the
+        file, the model, our answer, the reference and the recorded flag.
+    """
+    disagreements = [
+        describe(task, solution)
+        for task, solution in graded
+        if numeric.score(task, solution.solution).passed != solution.is_correct
+    ]
+    share = 1 - len(disagreements) / len(graded)
     return {
-        "n": len(recorded),
+        "n": len(graded),
         "agreement": share,
         "target": TARGET,
         "met": share >= TARGET,
@@ -77,19 +91,12 @@ def agreement(problems: Path, solutions: Path, quick: bool) -> dict[str, Any]:
     }
 
 
-def load(solutions: Path, quick: bool) -> list[RecordedSolution]:
-    """The recorded solutions, or those of the first lines."""
-    recorded = load_recorded_solutions(solutions)
-    return [solution for solution in recorded if not quick or solution.line <= QUICK_LINES]
-
-
-def loops(problems: Path, solutions: Path, quick: bool, store: Path) -> dict[str, Any]:
+def loops(graded: Sequence[Graded], solutions: Path, store: Path) -> dict[str, Any]:
     """Vote and choose among the recorded solutions as a rollout of graphs whose solver says them.
 
     Args:
-        problems: Tasks with references.
-        solutions: Recorded solutions; every problem needs equally many.
-        quick: Only the first hundred lines of `solutions`.
+        graded: The solutions with their tasks; every task needs equally many.
+        solutions: The file they come from.
         store: Where the runs go.
 
     Returns:
@@ -98,33 +105,34 @@ def loops(problems: Path, solutions: Path, quick: bool, store: Path) -> dict[str
     Raises:
         UserError: a question has fewer solutions than others.
     """
-    recorded = load(solutions, quick)
+    recorded = [solution for _, solution in graded]
+    tasks = list({task.id: task for task, _ in graded}.values())
     said: dict[str, list[str]] = {}
-    for solution in recorded:
-        said.setdefault(solution.question.strip(), []).append(solution.solution)
-    tasks = [task for task in load_tasks(problems) if task.problem.strip() in said]
+    for task, solution in graded:
+        said.setdefault(prompt(task), []).append(solution.solution)
     models = list(dict.fromkeys(solution.model for solution in recorded))
-    for question, texts in said.items():
-        if len(texts) < len(models):
+    for task in tasks:
+        found = len(said[prompt(task)])
+        if found < len(models):
             raise UserError(
-                f"{solutions}: {question[:40]!r} has {len(texts)} solutions, others {len(models)}; give equally many"
+                f"{solutions}: {task.problem[:40]!r} has {found} solutions, others {len(models)}; give equally many"
             )
-    samples = {prompt(task): said[task.problem.strip()] for task in tasks}
     model = scripted(
-        lambda messages, sample: samples[messages[-1]["content"]][sample], name="recorded solutions"
+        lambda messages, sample: said[messages[-1]["content"]][sample], name="recorded solutions"
     )
     scorer = verifier_scorer(numeric)
     graphs = {
         "vote": majority_vote(model, len(models), verifier=numeric),
         "best_of_k": best_of_k(model, len(models), scorer, verifier=numeric),
     }
-    found = {}
+    evaluations = {}
     for name, graph in graphs.items():
         with rollout(graph, tasks, verifier=numeric, store=store / name, progress=False) as record:
-            found[name] = Evaluation.of(record, name=name)
+            evaluations[name] = Evaluation.of(record, name=name)
     single = {name: single_model(name, recorded) for name in models}
     return single | {
-        name: {"accuracy": each.accuracy, "interval": list(each.interval)} for name, each in found.items()
+        name: {"accuracy": each.accuracy, "interval": list(each.interval)}
+        for name, each in evaluations.items()
     }
 
 

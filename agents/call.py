@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tutelage.agents.engine import Answer, Engine, Request
+from tutelage.agents.engine import Answer, Completion, Engine, Request
 from tutelage.errors import TutelageError, UserError
-from tutelage.traces import RolloutRecorder, current_recorder
+from tutelage.traces import RecordedCall, RolloutRecorder, Sample, current_recorder
 from tutelage.types import Sampling
 
 __all__ = ["Call", "make_call"]
@@ -45,49 +45,51 @@ class Call:
         except TutelageError as error:
             self.record_failure(error)
             raise
-        return answer, self.record(answer)
+        if self.recorder is None:
+            return answer, [None] * len(answer.completions)
+        return answer, [*await self.recorder.acall(self._recorded(answer))]
 
     def record(self, answer: Answer, error: str | None = None) -> list[str | None]:
         """Record every completion of an answer; the turns' ids, `None` where nothing is recorded."""
         if self.recorder is None:
             return [None] * len(answer.completions)
-        number = self.recorder.next_call()
-        turns = [
-            self.recorder.turn(
-                **self._common(answer.policy),
-                call=number,
-                sample=index,
-                completion=completion.text,
-                finish_reason=completion.finish_reason,
-                prompt_token_ids=answer.prompt_token_ids,
-                completion_token_ids=completion.token_ids,
-                logprobs=completion.logprobs,
-                error=error,
-                metadata={"tool_calls": [dict(call) for call in completion.tool_calls]}
-                if completion.tool_calls
-                else None,
-            )
-            for index, completion in enumerate(answer.completions)
-        ]
-        return [turn.id for turn in turns]
+        return [*self.recorder.call(self._recorded(answer, error))]
 
     def record_failure(self, error: TutelageError) -> None:
         """Record that there is no answer."""
         if self.recorder is not None:
-            self.recorder.turn(**self._common(self.engine.policy), completion="", error=str(error))
+            nothing = Answer(completions=(Completion(text=""),), policy=self.engine.policy)
+            call = self._recorded(nothing, str(error))
+            call.completions[0].metadata = {"error": type(error).__name__}
+            self.recorder.call(call)
 
-    def _common(self, policy: str) -> dict[str, Any]:
-        return {
-            "role": self.role,
-            "node": self.node,
-            "parents": self.parents,
-            "messages": self.request.messages,
-            "sampling": self.request.sampling,
-            "model": self.engine.name,
-            "policy": policy,
-            "started": self.started,
-            "seconds": time.perf_counter() - self._clock,
-        }
+    def _recorded(self, answer: Answer, error: str | None = None) -> RecordedCall:
+        return RecordedCall(
+            role=self.role,
+            node=self.node,
+            parents=self.parents,
+            messages=self.request.messages,
+            tools=self.request.tools,
+            tool_choice=self.request.tool_choice,
+            sampling=self.request.sampling,
+            model=answer.model or self.engine.name,
+            policy=answer.policy,
+            started=self.started,
+            seconds=time.perf_counter() - self._clock,
+            prompt_token_ids=answer.prompt_token_ids,
+            completions=[
+                Sample(
+                    completion=completion.text,
+                    finish_reason=completion.finish_reason,
+                    token_ids=completion.token_ids,
+                    logprobs=completion.logprobs,
+                    tool_calls=completion.tool_calls,
+                )
+                for completion in answer.completions
+            ],
+            samples=self.request.n,
+            error=error,
+        )
 
 
 def make_call(

@@ -34,6 +34,8 @@ class Request:
     """Tools in OpenAI's shape; an engine that cannot offer them raises `UserError`."""
     tool_choice: str | Mapping[str, Any] | None = None
     """`"auto"`, `"none"`, `"required"`, or OpenAI's `{"type": "function", ...}`."""
+    adapter: str | None = None
+    """The LoRA adapter that is to answer, by its name at the engine; `None`: the base weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Answer:
     prompt_token_ids: tuple[int, ...] | None = None
     policy: str = ""
     """The weights that spoke, as `Engine.policy` names them."""
+    model: str = ""
+    """Who spoke, where the engine passes on what another said; empty for the engine itself."""
     prompt_tokens: int | None = None
     """Length of the prompt where the engine counts it without giving the ids."""
     completion_tokens: int | None = None
@@ -79,6 +83,7 @@ class Piece:
     """Set on the last piece that has text, or on one of its own."""
     prompt_token_ids: tuple[int, ...] | None = None
     policy: str = ""
+    model: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 

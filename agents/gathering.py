@@ -35,6 +35,7 @@ class Gathering:
         self._last = Piece(
             prompt_token_ids=_first(piece.prompt_token_ids, self._last.prompt_token_ids),
             policy=piece.policy or self._last.policy,
+            model=piece.model or self._last.model,
             prompt_tokens=_first(piece.prompt_tokens, self._last.prompt_tokens),
             completion_tokens=_first(piece.completion_tokens, self._last.completion_tokens),
         )
@@ -55,6 +56,7 @@ class Gathering:
             completions=(completion,),
             prompt_token_ids=self._last.prompt_token_ids,
             policy=self._last.policy,
+            model=self._last.model,
             prompt_tokens=self._last.prompt_tokens,
             completion_tokens=self._last.completion_tokens,
         )

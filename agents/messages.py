@@ -77,7 +77,8 @@ def usage_of(answer: Answer, completion: Completion) -> UsageMetadata | None:
 
 def metadata_of(answer: Answer, completion: Completion, engine: str) -> dict[str, Any]:
     """Say who spoke and what exactly was sampled; unknown values are left out."""
-    known: dict[str, Any] = {"model_name": engine, "model_provider": "tutelage", "policy": answer.policy}
+    model = answer.model or engine
+    known: dict[str, Any] = {"model_name": model, "model_provider": "tutelage", "policy": answer.policy}
     if completion.finish_reason is not None:
         known["finish_reason"] = completion.finish_reason
     if completion.token_ids is not None:

@@ -63,7 +63,12 @@ def judge(verifier: Verifier, task: Task, state: Mapping[str, Any]) -> Outcome:
 
 
 def record(recorder: RolloutRecorder, outcome: Outcome) -> None:
-    """Write candidates, scores and the end of the rollout."""
+    """Write candidates, scores and the end of the rollout, all or nothing."""
+    with recorder.together():
+        _record(recorder, outcome)
+
+
+def _record(recorder: RolloutRecorder, outcome: Outcome) -> None:
     ids: dict[str, str] = {}
     for each, judged in outcome.candidates:
         made = recorder.candidate(

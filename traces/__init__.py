@@ -5,18 +5,23 @@ a rollout, the `RolloutRecorder` it gives writes turns, candidates and scores; `
 chat model finds the recorder by itself inside `with recording(recorder):`.
 """
 
+from tutelage.traces.calls import RecordedCall, Sample
+from tutelage.traces.merging import merge_runs
 from tutelage.traces.record import Candidate, Message, Rollout, ScoreRow, Status, Subject, TokenCount, Turn
 from tutelage.traces.recorder import RolloutRecorder
 from tutelage.traces.recording import current_recorder, recording
 from tutelage.traces.run import Run
 from tutelage.traces.store import Store
+from tutelage.traces.upgrading import upgrade_run
 
 __all__ = [
     "Candidate",
     "Message",
+    "RecordedCall",
     "Rollout",
     "RolloutRecorder",
     "Run",
+    "Sample",
     "ScoreRow",
     "Status",
     "Store",
@@ -24,5 +29,7 @@ __all__ = [
     "TokenCount",
     "Turn",
     "current_recorder",
+    "merge_runs",
     "recording",
+    "upgrade_run",
 ]

@@ -5,21 +5,36 @@ a power cut may take the last moments, never the consistency. Not covered: what 
 """
 
 import os
+import shlex
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tutelage.errors import StoreError
+from tutelage.traces.blobs import bytes_text, unpack
 
-__all__ = ["SCHEMA_VERSION", "Database", "connect_memory", "connect_reader", "connect_writer"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Database",
+    "connect_memory",
+    "connect_reader",
+    "connect_writer",
+    "explained",
+    "schema_version",
+]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x5455544C
 PATIENCE = 10.0
 """Seconds to wait for another program that holds the file."""
+
+CACHE = 32_768
+"""Kibibytes of the file that a writer holds in memory."""
+LOG_PAGES = 4000
+"""Pages of the log at which it is carried over into the file."""
 
 PROBLEMS = {
     sqlite3.SQLITE_FULL: "the disk is full (or max_bytes is reached); what was committed is kept, "
@@ -106,6 +121,8 @@ def connect_writer(file: Path, where: str, *, create: bool, max_bytes: int | Non
     mode = "rwc" if create else "rw"
     with _opening(f"{file.absolute().as_uri()}?mode={mode}", where) as connection:
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         if max_bytes is not None:
             (page,) = connection.execute("PRAGMA page_size").fetchone()
             connection.execute(f"PRAGMA max_page_count = {max(1, max_bytes // page)}")
@@ -159,7 +176,8 @@ def _opening(uri: str, where: str) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(
             uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA foreign_keys = ON")
+        connection.create_function("content", 1, _content, deterministic=True)
+        connection.create_function("says", 2, _says(connection), deterministic=False)
         yield connection
     except BaseException as error:
         if connection is not None:
@@ -182,11 +200,43 @@ def _prepare(connection: sqlite3.Connection, where: str) -> None:
     connection.executescript(f"BEGIN IMMEDIATE;\n{schema}\nCOMMIT;")
 
 
-def _check_version(connection: sqlite3.Connection, where: str) -> None:
+def _content(data: bytes | None) -> str | None:
+    """The SQL function `content(bodies.data)`: a body as text, what is not Unicode replaced."""
+    return None if data is None else unpack(data).decode("utf-8", "replace")
+
+
+def _says(connection: sqlite3.Connection) -> Callable[[int, str | bytes], bool]:
+    """The SQL function `says(body, text)`: whether a body, by number, holds a text in any case."""
+    sql = "SELECT data FROM bodies WHERE id = ?"
+
+    def says(body: int, text: str | bytes) -> bool:
+        wanted = bytes_text(text) if isinstance(text, bytes) else text
+        (data,) = connection.execute(sql, (body,)).fetchone()
+        return wanted.casefold() in bytes_text(unpack(data)).casefold()
+
+    return says
+
+
+def schema_version(connection: sqlite3.Connection, where: str) -> int:
+    """Tell which version of the schema a file has.
+
+    Raises:
+        StoreError: It holds no run.
+    """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application != APPLICATION_ID:
         raise StoreError(f"{where!r} holds no run: its run.sqlite is empty or belongs to another program")
     (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()
+    return int(version)
+
+
+def _check_version(connection: sqlite3.Connection, where: str) -> None:
+    version = schema_version(connection, where)
+    if version < SCHEMA_VERSION:
+        raise StoreError(
+            f"run {where!r} was written by an older version (its schema is {version}, now it is "
+            f"{SCHEMA_VERSION}); make it new with: tutelage upgrade {shlex.quote(where)}"
+        )
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"run {where!r} was written by a newer version (its schema is {version}, this one reads up to "

@@ -4,12 +4,16 @@ Page by page, so that a long read never keeps a writer waiting. Not covered: whi
 """
 
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from sqlite3 import Connection
 from typing import Any, TypeVar
 
 from tutelage.errors import StoreError
-from tutelage.traces.blobs import bytes_text, fetch, joined, unpack_array, value_text
+from tutelage.traces.arrays import ids_of, logprobs_of, steps_of
+from tutelage.traces.blobs import bytes_text, content_of, fetch, value_text
 from tutelage.traces.database import Database
+from tutelage.traces.prefixes import Conversations, Sequences
 from tutelage.traces.record import Candidate, Rollout, ScoreRow, Turn
 from tutelage.types import Sampling, Score, Task
 
@@ -21,15 +25,15 @@ PAGE = 500
 Row = tuple[Any, ...]
 Record = TypeVar("Record")
 
-TURN_SELECT = """SELECT t.seq, t.completion, t.sampling, t.messages, t.prompt_ids, t.id, r.id, t.role, t.node,
-    t.parents, t.call, t.sample, t.finish_reason, t.completion_ids, t.logprobs, t.model, t.policy, t.started,
-    t.seconds, t.error, t.metadata FROM turns t JOIN rollouts r ON r.seq = t.rollout"""
+TURN_SELECT = """SELECT t.seq, t.completion, t.tool_calls, s.sampling, s.tools, t.prompt, t.read, t.written,
+    t.id, r.id, s.role, s.node, t.parents, t.call, t.samples, t.sample, t.finish_reason, s.model, s.policy,
+    s.author, t.started, t.seconds, t.error, t.metadata
+    FROM turns t JOIN rollouts r ON r.seq = t.rollout JOIN speakers s ON s.id = t.speaker"""
 
 
 def read_turns(database: Database, where: str, parameters: Sequence[object]) -> Iterator[Turn]:
-    """Read turns in the order they were recorded; `where` may speak of `t` (turns) and `r` (rollouts)."""
-    sql = f"{TURN_SELECT} WHERE {where}"
-    return _read(database, sql, "t.seq", parameters, _turn_bodies, _turn)
+    """Read turns in the order they were recorded; `where` may speak of `t` (turns), `s` (speakers) and `r`."""
+    return _read(database, f"{TURN_SELECT} WHERE {where}", "t.seq", parameters, _turns)
 
 
 def read_candidates(database: Database, where: str, parameters: Sequence[object]) -> Iterator[Candidate]:
@@ -38,16 +42,17 @@ def read_candidates(database: Database, where: str, parameters: Sequence[object]
         "SELECT t.seq, t.text, t.id, r.id, t.answer, t.parents, t.turn_id, t.round FROM candidates t"
         f" JOIN rollouts r ON r.seq = t.rollout WHERE {where}"
     )
-    return _read(database, sql, "t.seq", parameters, lambda row: [row[1]], _candidate)
+    return _read(database, sql, "t.seq", parameters, _each(lambda row: [row[1]], _candidate))
 
 
 def read_scores(database: Database, where: str, parameters: Sequence[object]) -> Iterator[ScoreRow]:
     """Read scores in the order they were recorded; `where` may speak of `t` (scores) and `r`."""
     sql = (
-        "SELECT t.seq, r.id, t.subject, t.subject_id, t.name, t.value, t.passed, t.steps, t.feedback"
+        "SELECT t.seq, r.id, t.subject, t.subject_id, t.name, t.value, t.passed, t.steps, t.feedback,"
+        " t.given"
         f" FROM scores t JOIN rollouts r ON r.seq = t.rollout WHERE {where}"
     )
-    return _read(database, sql, "t.seq", parameters, lambda row: [], _score)
+    return _read(database, sql, "t.seq", parameters, _each(lambda row: [], _score))
 
 
 def read_rollouts(
@@ -55,26 +60,27 @@ def read_rollouts(
 ) -> Iterator[Rollout]:
     """Read rollouts in the order they began; `where` may speak of `r`."""
     sql = (
-        "SELECT r.seq, k.body, r.output, r.id, r.repeat, r.status, r.error, r.answer, r.started, r.ended"
-        f" FROM rollouts r JOIN tasks k ON k.seq = r.task WHERE {where}"
+        "SELECT r.seq, k.body, r.output, r.id, r.repeat, r.status, r.error, r.answer, r.started, r.ended, h.id"
+        " FROM rollouts r JOIN tasks k ON k.seq = r.task LEFT JOIN shards h ON h.seq = r.shard"
+        f" WHERE {where}"
     )
 
     def decode(row: Row, bodies: dict[int, bytes]) -> Rollout:
         return Rollout(
             id=row[3],
-            run_id=run,
-            task=Task.model_validate(_plain(bodies[row[1]])),
+            run_id=row[10] or run,
+            task=Task.model_validate(content_of(bodies[row[1]])),
             repeat=row[4],
             status=row[5],
             error=value_text(row[6]),
             answer=value_text(row[7]),
             started=row[8],
             ended=row[9],
-            output=None if row[2] is None else _plain(bodies[row[2]]),
+            output=None if row[2] is None else content_of(bodies[row[2]]),
         )
 
     return _read(
-        database, sql, "r.seq", parameters, lambda row: [n for n in row[1:3] if n is not None], decode
+        database, sql, "r.seq", parameters, _each(lambda row: [n for n in row[1:3] if n is not None], decode)
     )
 
 
@@ -83,54 +89,73 @@ def _read(
     sql: str,
     order: str,
     parameters: Sequence[object],
-    wanted: Callable[[Row], Iterable[int]],
-    decode: Callable[[Row, dict[int, bytes]], Record],
+    decode: Callable[[Connection, list[Row]], list[Record]],
 ) -> Iterator[Record]:
     query = f"{sql} AND {order} > ? ORDER BY {order} LIMIT {PAGE}"
     last = 0
     while True:
         with database.reading() as connection:
             rows = connection.execute(query, (*parameters, last)).fetchall()
-            bodies = fetch(connection, (number for row in rows for number in wanted(row)))
-        try:
-            records = [decode(row, bodies) for row in rows]
-        except (ValueError, KeyError) as error:
-            raise StoreError(
-                f"run {database.where!r} holds a row that cannot be understood: {error}"
-            ) from error
+            try:
+                records = decode(connection, rows)
+            except (ValueError, KeyError, zlib.error) as error:
+                raise StoreError(
+                    f"run {database.where!r} holds a row that cannot be understood: {error}"
+                ) from error
         yield from records
         if len(rows) < PAGE:
             return
         last = rows[-1][0]
 
 
-def _turn_bodies(row: Row) -> list[int]:
-    messages, prompt_ids = json.loads(row[3]), json.loads(row[4] or "[]")
-    return [row[1], row[2], *messages, *prompt_ids]
+def _each(
+    wanted: Callable[[Row], Iterable[int]], decode: Callable[[Row, dict[int, bytes]], Record]
+) -> Callable[[Connection, list[Row]], list[Record]]:
+    """Decode row by row, once the bodies that the rows want are read."""
+
+    def page(connection: Connection, rows: list[Row]) -> list[Record]:
+        bodies = fetch(connection, (number for row in rows for number in wanted(row)))
+        return [decode(row, bodies) for row in rows]
+
+    return page
 
 
-def _turn(row: Row, bodies: dict[int, bytes]) -> Turn:
+def _turns(connection: Connection, rows: list[Row]) -> list[Turn]:
+    prompts = Conversations(connection, (row[5] for row in rows if row[5] is not None))
+    sequences = Sequences(connection, (n for row in rows for n in row[6:8] if n is not None))
+    bodies = fetch(connection, [*(n for row in rows for n in row[1:5] if n is not None), *prompts.bodies])
+    return [_turn(row, bodies, prompts, sequences) for row in rows]
+
+
+def _turn(row: Row, bodies: dict[int, bytes], prompts: Conversations, sequences: Sequences) -> Turn:
+    written = None if row[7] is None else sequences.own(row[7])
+    logprobs = None if row[7] is None else sequences.logprobs(row[7])
+    tools = {} if row[4] is None else content_of(bodies[row[4]])
     return Turn(
         completion=bytes_text(bodies[row[1]]),
-        sampling=Sampling.model_validate(_plain(bodies[row[2]])),
-        messages=tuple(_plain(bodies[number]) for number in json.loads(row[3])),
-        prompt_token_ids=None if row[4] is None else joined(bodies[number] for number in json.loads(row[4])),
-        id=row[5],
-        rollout_id=row[6],
-        role=_text(row[7]),
-        node=value_text(row[8]),
-        parents=_names_back(row[9]),
-        call=row[10],
-        sample=row[11],
-        finish_reason=value_text(row[12]),
-        completion_token_ids=None if row[13] is None else unpack_array("i", row[13]),
-        logprobs=None if row[14] is None else unpack_array("f", row[14]),
-        model=_text(row[15]),
-        policy=_text(row[16]),
-        started=row[17],
-        seconds=row[18],
-        error=value_text(row[19]),
-        metadata=json.loads(_text(row[20])),
+        tool_calls=() if row[2] is None else content_of(bodies[row[2]]),
+        sampling=Sampling.model_validate(content_of(bodies[row[3]])),
+        **tools,
+        messages=prompts.at(row[5], bodies),
+        prompt_token_ids=None if row[6] is None else ids_of(sequences.whole(row[6])),
+        completion_token_ids=None if written is None else ids_of(written),
+        logprobs=None if logprobs is None else logprobs_of(logprobs),
+        id=row[8],
+        rollout_id=row[9],
+        role=_text(row[10]),
+        node=value_text(row[11]),
+        parents=_names_back(row[12]),
+        call=row[13],
+        samples=row[14],
+        sample=row[15],
+        finish_reason=value_text(row[16]),
+        model=_text(row[17]),
+        policy=_text(row[18]),
+        author=value_text(row[19]),
+        started=row[20],
+        seconds=row[21],
+        error=value_text(row[22]),
+        metadata={} if row[23] is None else json.loads(_text(row[23])),
     )
 
 
@@ -151,19 +176,15 @@ def _score(row: Row, bodies: dict[int, bytes]) -> ScoreRow:
         name=_text(row[4]),
         value=float("nan") if row[5] is None else row[5],
         passed=None if row[6] is None else bool(row[6]),
-        steps=None if row[7] is None else unpack_array("d", row[7]),
+        steps=None if row[7] is None else steps_of(row[7]),
         feedback=value_text(row[8]),
     )
-    return ScoreRow(rollout_id=row[1], subject=row[2], subject_id=_text(row[3]), score=score)
-
-
-def _plain(raw: bytes) -> Any:
-    return json.loads(bytes_text(raw))
+    return ScoreRow(rollout_id=row[1], subject=row[2], subject_id=_text(row[3]), score=score, given=row[9])
 
 
 def _text(value: str | bytes) -> str:
     return bytes_text(value) if isinstance(value, bytes) else value
 
 
-def _names_back(value: str | bytes) -> tuple[str, ...]:
-    return tuple(json.loads(_text(value)))
+def _names_back(value: str | bytes | None) -> tuple[str, ...]:
+    return () if value is None else tuple(json.loads(_text(value)))

@@ -43,9 +43,19 @@ class Turn(Data):
     """The model call's number within the rollout, from 0; the samples of one call share it."""
     sample: Count = 0
     """Which of the call's n samples this is, from 0."""
+    samples: Annotated[int, Field(ge=1)] = 1
+    """How many completions the call asked for."""
     messages: tuple[Message, ...]
     """The prompt, as it was given to the engine."""
+    tools: tuple[Mapping[str, JsonValue], ...] = ()
+    """The tools that were offered, in OpenAI's shape."""
+    tool_choice: JsonValue = None
+    """Which of them had to be called, as OpenAI says it; `None` where nothing was said."""
     completion: str
+    tool_calls: tuple[Mapping[str, JsonValue], ...] = ()
+    """Calls in OpenAI's shape, arguments as the JSON text that the model wrote."""
+    author: str | None = None
+    """Who wrote the completion where no model sampled it: "person", "import", …; `None` for the policy."""
     finish_reason: str | None = None
     prompt_token_ids: tuple[TokenId, ...] | None = None
     completion_token_ids: tuple[TokenId, ...] | None = None
@@ -100,6 +110,8 @@ class ScoreRow(Data):
     subject: Subject
     subject_id: str
     score: Score
+    given: float | None = None
+    """Unix time in seconds; `None` where it was not recorded."""
 
 
 class Rollout(Data):
@@ -107,6 +119,7 @@ class Rollout(Data):
 
     id: str
     run_id: str
+    """The run that recorded it: after a merge, the shard."""
     task: Task
     repeat: Count
     """Which of the task's rollouts this is, from 0."""

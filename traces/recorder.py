@@ -1,51 +1,67 @@
 """Writing one rollout: turns, candidates and scores as they come, then exactly one end.
 
-Every call is one transaction: when it returns, what it wrote survives the death of the process. A recorder
-may be used from any thread and any asyncio task at once. Not covered: scores given later (`Run.score`).
+When a method returns, what it wrote survives the death of the process; inside `with recorder.together()` that
+holds at the end of the block. A recorder may be used from any thread and any asyncio task at once. Not
+covered: scores given later (`Run.score`).
 """
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from sqlite3 import Connection
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Literal, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
 from tutelage.errors import UserError
-from tutelage.traces.blobs import Body, put, text_value
-from tutelage.traces.database import Database
+from tutelage.traces.blobs import text_value
+from tutelage.traces.calls import Calls, RecordedCall
 from tutelage.traces.ids import new_id
+from tutelage.traces.journal import Action, Journal
 from tutelage.traces.record import Candidate, Message, Rollout, ScoreRow, Subject, Turn
-from tutelage.traces.writing import encode_turn, insert_candidate, insert_score, insert_turn, json_body
+from tutelage.traces.writing import Rows
 from tutelage.types import Data, Sampling, Score
 
 __all__ = ["RolloutRecorder", "made", "score_row"]
 
 END = "UPDATE rollouts SET status = ?, error = ?, answer = ?, ended = ?, output = ? WHERE seq = ?"
 
-Item = TypeVar("Item")
 Record = TypeVar("Record", bound=Data)
 
 
 class RolloutRecorder:
     """One running rollout; made by `Run.begin`."""
 
-    def __init__(self, database: Database, row: int, rollout: Rollout) -> None:
+    def __init__(self, journal: Journal, row: int, rollout: Rollout) -> None:
         """Record into a rollout that exists, given also by its row number."""
         self.rollout = rollout
         """As it began: the task, the repeat and the ids."""
-        self._database = database
+        self._journal = journal
         self._row = row
         self._lock = threading.Lock()
-        self._calls = 0
+        self._next = 0
         self._ended: str | None = None
+        self._calls = Calls(row)
+        self._held: list[Action[None]] | None = None
 
     def next_call(self) -> int:
         """Take the number of the next model call, from 0; the samples of one call share it."""
         with self._lock:
-            self._calls += 1
-            return self._calls - 1
+            self._next += 1
+            return self._next - 1
+
+    def call(self, call: RecordedCall) -> list[str]:
+        """Record a model call with all its completions, at once; give the turns' ids.
+
+        Raises:
+            UserError: A value is not what `Turn` asks for, or the rollout has ended.
+            StoreError: It could not be written; nothing of it is kept.
+        """
+        return self._journal.write(self._recording(call))
+
+    async def acall(self, call: RecordedCall) -> list[str]:
+        """The same, written together with what other tasks of this event loop write."""
+        return await self._journal.awrite(self._recording(call))
 
     def turn(
         self,
@@ -60,8 +76,13 @@ class RolloutRecorder:
         seconds: float,
         call: int | None = None,
         sample: int = 0,
+        samples: int = 1,
         node: str | None = None,
         parents: Sequence[str] = (),
+        tools: Sequence[Mapping[str, JsonValue]] = (),
+        tool_choice: JsonValue = None,
+        tool_calls: Sequence[Mapping[str, JsonValue]] = (),
+        author: str | None = None,
         finish_reason: str | None = None,
         prompt_token_ids: Sequence[int] | None = None,
         completion_token_ids: Sequence[int] | None = None,
@@ -87,8 +108,13 @@ class RolloutRecorder:
             parents=parents,
             call=self.next_call() if call is None else call,
             sample=sample,
+            samples=max(samples, sample + 1),
             messages=messages,
+            tools=tools,
+            tool_choice=tool_choice,
             completion=completion,
+            tool_calls=tool_calls,
+            author=author,
             finish_reason=finish_reason,
             prompt_token_ids=prompt_token_ids,
             completion_token_ids=completion_token_ids,
@@ -101,8 +127,13 @@ class RolloutRecorder:
             error=error,
             metadata=metadata or {},
         )
-        self._append(insert_turn, encode_turn(turn))
-        return turn
+
+        def action(rows: Rows) -> tuple[str, ...]:
+            self._must_run()
+            return self._calls.add_turn(rows, turn)
+
+        found = self._journal.write(action)
+        return turn if found == turn.parents else turn.model_copy(update={"parents": found})
 
     def candidate(
         self,
@@ -129,7 +160,7 @@ class RolloutRecorder:
             turn_id=turn_id,
             round=round,
         )
-        self._append(insert_candidate, candidate)
+        self._append(lambda rows: rows.candidate(self._row, candidate))
         return candidate
 
     def score(self, score: Score, *, subject: Subject = "rollout", subject_id: str | None = None) -> ScoreRow:
@@ -140,8 +171,39 @@ class RolloutRecorder:
             StoreError: It could not be written.
         """
         row = score_row(self.rollout.id, score, subject, subject_id)
-        self._append(insert_score, row)
+        self._append(lambda rows: rows.score(self._row, row))
         return row
+
+    async def ascore(
+        self, score: Score, *, subject: Subject = "rollout", subject_id: str | None = None
+    ) -> None:
+        """The same as `score`, written together with what other tasks of this event loop write."""
+        row = score_row(self.rollout.id, score, subject, subject_id)
+
+        def action(rows: Rows) -> None:
+            self._must_run()
+            rows.score(self._row, row)
+
+        await self._journal.awrite(action)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write the candidates, scores and the end of this block in one transaction, when the block ends.
+
+        If the block raises, nothing of it is written.
+        """
+        held: list[Action[None]] = []
+        self._held = held
+        try:
+            yield
+        finally:
+            self._held = None
+
+        def action(rows: Rows) -> None:
+            for each in held:
+                each(rows)
+
+        self._journal.write(action)
 
     def finish(self, answer: str | None = None, output: object = None) -> None:
         """End the rollout as done.
@@ -154,8 +216,7 @@ class RolloutRecorder:
             UserError: The output is not plain data, or the rollout has ended.
             StoreError: It could not be written; the rollout is still running.
         """
-        content = None if output is None else json_body(output, f"the output of rollout {self.rollout.id!r}")
-        self._end("done", answer=answer, output=content)
+        self._end("done", answer=answer, output=output)
 
     def fail(self, error: str) -> None:
         """End the rollout as failed for good: it counts as finished and is not run again.
@@ -175,10 +236,27 @@ class RolloutRecorder:
         """
         self._end("abandoned", error=error)
 
-    def _append(self, insert: Callable[[Connection, int, Item], None], item: Item) -> None:
-        with self._database.transaction() as connection:
+    def _recording(self, call: RecordedCall) -> Action[list[str]]:
+        def action(rows: Rows) -> list[str]:
             self._must_run()
-            insert(connection, self._row, item)
+            return self._calls.add(rows, call)
+
+        if call.number is None:
+            call.number = self.next_call()
+        return action
+
+    def _append(self, action: Action[None]) -> None:
+        def checked(rows: Rows) -> None:
+            self._must_run()
+            action(rows)
+
+        self._do(checked)
+
+    def _do(self, action: Action[None]) -> None:
+        if self._held is not None:
+            self._held.append(action)
+        else:
+            self._journal.write(action)
 
     def _end(
         self,
@@ -186,15 +264,23 @@ class RolloutRecorder:
         *,
         error: str | None = None,
         answer: str | None = None,
-        output: Body | None = None,
+        output: object = None,
     ) -> None:
-        with self._database.reading():
-            with self._database.transaction() as connection:
-                self._must_run()
-                content = None if output is None else put(connection, output)
-                values = (status, text_value(error), text_value(answer), time.time(), content, self._row)
-                connection.execute(END, values)
+        def action(rows: Rows) -> None:
+            self._must_run()
+            what = f"the output of rollout {self.rollout.id!r}"
+            content = None if output is None else rows.json(output, what)
+            rows.flush()
+            values = (status, text_value(error), text_value(answer), time.time(), content, self._row)
+            rows.connection.execute(END, values)
             self._ended = status
+
+        before = self._ended
+        try:
+            self._do(action)
+        except BaseException:
+            self._ended = before
+            raise
 
     def _must_run(self) -> None:
         if self._ended is not None:
@@ -213,7 +299,12 @@ def score_row(rollout_id: str, score: Score, subject: Subject, subject_id: str |
     if subject_id is None and subject != "rollout":
         raise UserError(f"a score of a {subject!r} needs its subject_id")
     return made(
-        ScoreRow, rollout_id=rollout_id, subject=subject, subject_id=subject_id or rollout_id, score=score
+        ScoreRow,
+        rollout_id=rollout_id,
+        subject=subject,
+        subject_id=subject_id or rollout_id,
+        score=score,
+        given=time.time(),
     )
 
 

@@ -4,8 +4,10 @@ Abandoned rollouts never count: no method gives them or what belongs to them, un
 `status="abandoned"` or by a rollout's id. Not covered: how a run is made (`Store.start_run`).
 """
 
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,20 +20,25 @@ from tutelage.traces.reading import read_candidates, read_rollouts, read_scores,
 from tutelage.traces.record import Candidate, Rollout, ScoreRow, Status, Subject, TokenCount, Turn
 from tutelage.traces.recorder import RolloutRecorder, score_row
 from tutelage.traces.report import report, summary
-from tutelage.traces.writing import insert_score, json_body, task_row
+from tutelage.traces.turn_graph import branches_of, graph_of
+from tutelage.traces.writing import Rows
 from tutelage.types import Score, Task
 
 if TYPE_CHECKING:
+    from networkx import DiGraph
+
+    from tutelage.traces.export import Export
     from tutelage.traces.store import Store
 
-__all__ = ["Run"]
+__all__ = ["Origin", "Run", "origin_of"]
 
 COUNTED = "r.status <> 'abandoned'"
 
 TOKENS = f"""WITH calls AS (
-    SELECT t.role AS role, max(t.prompt_tokens) AS prompt, sum(t.completion_tokens) AS completion,
+    SELECT s.role AS role, max(t.prompt_tokens) AS prompt, sum(t.completion_tokens) AS completion,
         count(*) AS turns, sum(t.prompt_tokens IS NULL OR t.completion_tokens IS NULL) AS unknown
-    FROM turns t JOIN rollouts r ON r.seq = t.rollout WHERE {COUNTED} GROUP BY t.rollout, t.call, t.role
+    FROM turns t JOIN rollouts r ON r.seq = t.rollout JOIN speakers s ON s.id = t.speaker
+    WHERE {COUNTED} GROUP BY t.rollout, t.call, s.role
 )
 SELECT role, coalesce(sum(prompt), 0), coalesce(sum(completion), 0), sum(turns), sum(unknown)
 FROM calls GROUP BY role ORDER BY role"""
@@ -43,20 +50,33 @@ FINISHED = """SELECT k.id, r.repeat FROM rollouts r JOIN tasks k ON k.seq = r.ta
 WHERE r.status IN ('done', 'failed')"""
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where rollouts were recorded: the run itself, or a shard that was merged into it."""
+
+    id: str
+    name: str
+    settings: Mapping[str, JsonValue]
+    created: float
+    """Unix time in seconds."""
+
+
 class Run:
     """What was recorded in one directory; made by `Store.start_run`, `Store.run` or `Run.open`."""
 
-    def __init__(self, store: "Store", id: str, name: str, settings: Mapping[str, JsonValue]) -> None:
+    def __init__(self, store: "Store", origin: Origin) -> None:
         """Stand for the run of a store."""
-        self.id = id
-        self.name = name
-        self.settings = settings
+        self.id = origin.id
+        self.name = origin.name
+        self.settings = origin.settings
         """What it was started with, plain data."""
+        self.created = origin.created
+        """Unix time in seconds."""
         self._store = store
 
     @classmethod
     def open(cls, path: str | Path) -> "Run":
-        """Open a recorded run for reading, also while it is being written.
+        """Open a recorded run for reading, also while it is being written: a directory, or a copy in one file.
 
         Raises:
             StoreError: There is none, or it cannot be read.
@@ -75,6 +95,12 @@ class Run:
         """The run's directory; `None` for a run in memory."""
         return self._store.path
 
+    def origins(self) -> list[Origin]:
+        """Give the run itself, and the shards that were merged into it."""
+        own = Origin(self.id, self.name, self.settings, self.created)
+        rows = self._store.database.rows("SELECT id, name, settings, created FROM shards ORDER BY seq")
+        return [own, *(origin_of(row) for row in rows)]
+
     def begin(self, task: Task, repeat: int = 0) -> RolloutRecorder:
         """Begin a rollout; it is on disk as running when this returns.
 
@@ -84,24 +110,24 @@ class Run:
         """
         if repeat < 0:
             raise UserError(f"a rollout's repeat is 0 or more, not {repeat!r}")
-        content = json_body(task.model_dump(), f"task {task.id!r}")
         rollout = Rollout(
             id=new_id(), run_id=self.id, task=task, repeat=repeat, status="running", started=time.time()
         )
-        with self._store.writing() as connection:
-            number = task_row(connection, task, content)
-            if number is None:
-                raise UserError(
-                    f"task {task.id!r} is recorded in run {self.name!r} with other contents; rename it"
-                )
-            sql = f"SELECT r.status FROM rollouts r WHERE r.task = ? AND r.repeat = ? AND {COUNTED}"
-            taken = connection.execute(sql, (number, repeat)).fetchone()
-            if taken is not None:
-                raise UserError(
-                    f"repeat {repeat} of task {task.id!r} is {taken[0]} already in run {self.name!r}"
-                )
-            (row,) = connection.execute(BEGIN, (rollout.id, number, repeat, rollout.started)).fetchone()
-        return RolloutRecorder(self._store.database, row, rollout)
+        journal = self._store.writing()
+        row = journal.write(lambda rows: self._begun(rows, rollout))
+        return RolloutRecorder(journal, row, rollout)
+
+    def _begun(self, rows: Rows, rollout: Rollout) -> int:
+        number = rows.task(rollout.task)
+        sql = f"SELECT r.status FROM rollouts r WHERE r.task = ? AND r.repeat = ? AND {COUNTED}"
+        taken = rows.connection.execute(sql, (number, rollout.repeat)).fetchone()
+        if taken is not None:
+            raise UserError(
+                f"repeat {rollout.repeat} of task {rollout.task.id!r} is {taken[0]} already in run {self.name!r}"
+            )
+        values = (rollout.id, number, rollout.repeat, rollout.started)
+        (row,) = rows.connection.execute(BEGIN, values).fetchone()
+        return int(row)
 
     def score(
         self, rollout_id: str, score: Score, *, subject: Subject = "rollout", subject_id: str | None = None
@@ -113,11 +139,15 @@ class Run:
             StoreError: The run cannot be written.
         """
         row = score_row(rollout_id, score, subject, subject_id)
-        with self._store.writing() as connection:
-            found = connection.execute("SELECT seq FROM rollouts WHERE id = ?", (rollout_id,)).fetchone()
+
+        def action(rows: Rows) -> None:
+            sql = "SELECT seq FROM rollouts WHERE id = ?"
+            found = rows.connection.execute(sql, (rollout_id,)).fetchone()
             if found is None:
                 raise UserError(f"run {self.name!r} has no rollout {rollout_id!r}")
-            insert_score(connection, found[0], row)
+            rows.score(found[0], row)
+
+        self._store.writing().write(action)
         return row
 
     def rollouts(self, status: Status | None = None) -> list[Rollout]:
@@ -125,12 +155,96 @@ class Run:
         where, parameters = (COUNTED, ()) if status is None else ("r.status = ?", (status,))
         return list(read_rollouts(self._store.database, self.id, where, parameters))
 
-    def turns(self, rollout_id: str | None = None, role: str | None = None) -> list[Turn]:
-        """Give the turns in the order they were recorded, of one rollout, of one role, or all that count."""
+    def turns(
+        self,
+        rollout_id: str | None = None,
+        role: str | None = None,
+        *,
+        node: str | None = None,
+        policy: str | None = None,
+        text: str | None = None,
+        error: bool | None = None,
+    ) -> list[Turn]:
+        """Give the turns in the order they were recorded: of one rollout or all that count.
+
+        Args:
+            rollout_id: Of this rollout only.
+            role: Said by this role.
+            node: Asked by this node of the graph.
+            policy: Said by these weights.
+            text: With this in the completion, in upper or lower case.
+            error: With an error (`True`) or without one (`False`).
+        """
+        return list(self.iter_turns(rollout_id, role, node=node, policy=policy, text=text, error=error))
+
+    def iter_turns(
+        self,
+        rollout_id: str | None = None,
+        role: str | None = None,
+        *,
+        node: str | None = None,
+        policy: str | None = None,
+        text: str | None = None,
+        error: bool | None = None,
+    ) -> Iterator[Turn]:
+        """The same one by one, for runs that do not fit into memory."""
         where, parameters = _of(rollout_id)
-        if role is not None:
-            where, parameters = f"{where} AND t.role = ?", (*parameters, text_value(role))
-        return list(read_turns(self._store.database, where, parameters))
+        for column, value in (("s.role", role), ("s.node", node), ("s.policy", policy)):
+            if value is not None:
+                where, parameters = f"{where} AND {column} = ?", (*parameters, text_value(value))
+        if error is not None:
+            where = f"{where} AND t.error IS {'NOT NULL' if error else 'NULL'}"
+        if text is not None:
+            where = f"{where} AND says(t.completion, ?)"
+            parameters = (*parameters, text_value(text))
+        yield from read_turns(self._store.database, where, parameters)
+
+    def turn(self, turn_id: str) -> Turn:
+        """Give one turn.
+
+        Raises:
+            UserError: There is no such turn.
+        """
+        found = list(read_turns(self._store.database, "t.id = ?", (turn_id,)))
+        if not found:
+            raise UserError(f"run {self.name!r} has no turn {turn_id!r}")
+        return found[0]
+
+    def rollout(self, rollout_id: str) -> Rollout:
+        """Give one rollout, whatever became of it.
+
+        Raises:
+            UserError: There is no such rollout.
+        """
+        found = list(read_rollouts(self._store.database, self.id, "r.id = ?", (rollout_id,)))
+        if not found:
+            raise UserError(f"run {self.name!r} has no rollout {rollout_id!r}")
+        return found[0]
+
+    def graph(self, rollout_id: str) -> "DiGraph[str]":
+        """Give a rollout's turns as a graph: an edge leads from each turn to those that build on it.
+
+        Nodes are turn ids in the order they were recorded, with the `Turn` as attribute `turn`.
+        """
+        return graph_of(self.turns(rollout_id))
+
+    def branches(self, rollout_id: str) -> list[tuple[Turn, ...]]:
+        """Give every path of a rollout from a first turn to a last one; a training sample each."""
+        return branches_of(self.turns(rollout_id))
+
+    def export(self, to: str, **options: Any) -> "Export":
+        """Make a data set of the run; see `tutelage.traces.export.export`."""
+        from tutelage.traces.export import export
+
+        return export(self, to, **options)
+
+    def copy(self, path: str | Path) -> Path:
+        """Copy the run into one file, also while it is being written; `Run.open` reads it.
+
+        Raises:
+            StoreError: The file exists or cannot be written.
+        """
+        return self._store.copy(path)
 
     def candidates(self, rollout_id: str | None = None) -> list[Candidate]:
         """Give the candidates in the order they were recorded, of one rollout or all that count."""
@@ -180,6 +294,12 @@ class Run:
     def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
+
+
+def origin_of(row: tuple[Any, ...]) -> Origin:
+    """Read a row of `id`, `name`, `settings` and `created`."""
+    id, name, settings, created = row
+    return Origin(id, value_text(name) or "", json.loads(value_text(settings) or "{}"), created)
 
 
 def _of(rollout_id: str | None) -> tuple[str, tuple[object, ...]]:

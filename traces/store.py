@@ -1,29 +1,30 @@
 """A store: the directory of one run, `run.sqlite` inside it and nothing else once it is closed.
 
 One process writes at a time (an OS lock that ends with the process); any number read, at any time. Opening
-for writing turns what a dead process left running into "abandoned". Not covered: several runs in a directory.
+for writing turns what a dead process left running into "abandoned". A run can be copied into a single file,
+which is read where a directory is. Not covered: several runs in a directory.
 """
 
 import json
-import sqlite3
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Self
-
-from pydantic import JsonValue
+from typing import Any, Self
 
 from tutelage.errors import StoreError, UserError
-from tutelage.traces.blobs import json_text, text_value, value_text
+from tutelage.traces.blobs import json_text, text_value
+from tutelage.traces.copying import copy_to_file
 from tutelage.traces.database import Database, connect_memory, connect_reader, connect_writer
 from tutelage.traces.ids import new_id
+from tutelage.traces.journal import Journal
 from tutelage.traces.lock import WriterLock
-from tutelage.traces.run import Run
+from tutelage.traces.run import Run, origin_of
+from tutelage.traces.writing import Rows
 
-__all__ = ["Store"]
+__all__ = ["FILE", "Store"]
 
 FILE = "run.sqlite"
+ORIGIN = "id, name, settings, created"
 
 
 class Store:
@@ -37,7 +38,7 @@ class Store:
         self.path = path
         """The directory; `None` for a store in memory."""
         self._lock = lock
-        self._writable = writable
+        self._journal = Journal(database) if writable else None
 
     @classmethod
     def open(
@@ -56,10 +57,13 @@ class Store:
         """
         directory = Path(path)
         where = str(path)
-        if directory.exists() and not directory.is_dir():
-            raise StoreError(f"{where!r} is a file; a run is a directory")
         if read_only:
-            return cls(connect_reader(directory / FILE, where), directory, None, writable=False)
+            file = directory if directory.is_file() else directory / FILE
+            return cls(connect_reader(file, where), directory, None, writable=False)
+        if directory.exists() and not directory.is_dir():
+            raise StoreError(
+                f"{where!r} is a file; only reading is possible there (to write, move it to DIRECTORY/{FILE})"
+            )
         _make(directory, create)
         lock = WriterLock(directory)
         try:
@@ -91,15 +95,16 @@ class Store:
             StoreError: It cannot be written.
         """
         text = json_text(dict(settings), "the settings of a run")
-        with self.writing() as connection:
-            row = connection.execute("SELECT id, name, settings FROM run").fetchone()
+        own = name or (self.path.absolute().name if self.path else "memory")
+
+        def action(rows: Rows) -> tuple[Any, ...]:
+            row = rows.connection.execute(f"SELECT {ORIGIN} FROM run").fetchone()
             if row is None:
-                own = name or (self.path.absolute().name if self.path else "memory")
-                row = (new_id(), text_value(own), text_value(text))
-                connection.execute(
-                    "INSERT INTO run (id, name, settings, created) VALUES (?, ?, ?, ?)", (*row, time.time())
-                )
-        run = self._run(row)
+                row = (new_id(), text_value(own), text_value(text), time.time())
+                rows.connection.execute(f"INSERT INTO run ({ORIGIN}) VALUES (?, ?, ?, ?)", row)
+            return tuple(row)
+
+        run = Run(self, origin_of(self.writing().write(action)))
         if name is not None and name != run.name:
             raise UserError(f"{self.database.where!r} holds the run {run.name!r}, not {name!r}")
         difference = _difference(run.settings, json.loads(text), "")
@@ -116,32 +121,36 @@ class Store:
         Raises:
             StoreError: None was started.
         """
-        rows = self.database.rows("SELECT id, name, settings FROM run")
+        rows = self.database.rows(f"SELECT {ORIGIN} FROM run")
         if not rows:
             raise StoreError(f"no run was started in {self.database.where!r}")
-        return self._run(rows[0])
+        return Run(self, origin_of(rows[0]))
 
-    def writing(self) -> AbstractContextManager[sqlite3.Connection]:
-        """Write everything or nothing; for the modules of this room.
+    def writing(self) -> Journal:
+        """Give the journal; for the modules of this room.
 
         Raises:
             StoreError: The store is open for reading only.
         """
-        if not self._writable:
+        if self._journal is None:
             raise StoreError(f"run {self.database.where!r} is open for reading only; start it again to write")
-        return self.database.transaction()
+        return self._journal
 
     def release(self) -> None:
         """Let another process write; this store can still be read."""
-        if not self._writable:
+        if self._journal is None:
             return
-        self._writable = False
+        self._journal = None
         if self.path is not None:
             writer = self.database
             self.database = connect_reader(self.path / FILE, writer.where)
             writer.close()
         if self._lock is not None:
             self._lock.release()
+
+    def copy(self, path: str | Path) -> Path:
+        """Copy everything into one file; see `Run.copy`."""
+        return copy_to_file(self.database, Path(path))
 
     def close(self) -> None:
         """Close the file, then give back the lock; harmless when done twice."""
@@ -156,10 +165,6 @@ class Store:
     def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
-
-    def _run(self, row: tuple[str, str | bytes, str | bytes]) -> Run:
-        settings: Mapping[str, JsonValue] = json.loads(value_text(row[2]) or "{}")
-        return Run(self, row[0], value_text(row[1]) or "", settings)
 
 
 def _make(directory: Path, create: bool) -> None:

@@ -1,157 +1,245 @@
-"""Records to rows: how turns, candidates, scores and tasks are written.
+"""Records to rows: how calls, candidates, scores, tasks and rollouts are written.
 
-A turn takes two steps, so that hashing happens outside the lock: `encode_turn`, then `insert_turn`. Not
-covered: the way back (`tutelage.traces.reading`) and when a transaction begins and ends.
+`Rows` collects the rows of one transaction and writes them table by table. It numbers them itself, which the
+only writer of a run may do, and remembers what it has written lately, so that a content, a message or a
+speaker that comes again costs a look-up. Not covered: the way back (`tutelage.traces.reading`) and when a
+transaction begins and ends (`tutelage.traces.journal`).
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
 from sqlite3 import Connection
 from typing import Any
 
-from tutelage.traces.blobs import (
-    Body,
-    body,
-    chunks,
-    json_text,
-    pack_array,
-    put,
-    text_bytes,
-    text_value,
-)
-from tutelage.traces.record import Candidate, ScoreRow, Turn
-from tutelage.types import Task
+from tutelage.errors import UserError
+from tutelage.traces.arrays import WIDTH, pack_ids, pack_steps
+from tutelage.traces.blobs import digest, json_bytes, pack, text_bytes, text_value, unpack
+from tutelage.traces.earlier import Earlier
+from tutelage.traces.record import Candidate, Message, ScoreRow
+from tutelage.types import Sampling, Task
 
-__all__ = [
-    "EncodedTurn",
-    "encode_turn",
-    "insert_candidate",
-    "insert_score",
-    "insert_turn",
-    "json_body",
-    "task_row",
-]
+__all__ = ["Rows"]
 
 Row = tuple[Any, ...]
 
-TURN_INSERT = """INSERT INTO turns (completion, sampling, messages, prompt_ids, id, rollout, role, node,
-    parents, call, sample, finish_reason, prompt_tokens, completion_ids, completion_tokens, logprobs, model,
-    policy, started, seconds, error, metadata)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+INSERTS: Mapping[str, int] = {
+    "bodies": 3,
+    "messages": 4,
+    "sequences": 5,
+    "speakers": 8,
+    "turns": 20,
+    "candidates": 8,
+    "scores": 10,
+}
+"""The tables in the order in which they are written, with their number of columns."""
+NUMBERED = ("bodies", "messages", "sequences", "speakers", "turns", "candidates", "scores")
+TASK = "SELECT k.seq, b.data FROM tasks k JOIN bodies b ON b.id = k.body WHERE k.id = ?"
+SPEAKER = """SELECT id FROM speakers WHERE role IS ? AND node IS ? AND model IS ? AND policy IS ?
+    AND sampling = ? AND tools IS ? AND author IS ?"""
+REMEMBERED = 20_000
+"""Entries of one kind at which all of that kind are forgotten."""
+AT_ONCE = 10_000
+"""Rows of a table that may wait."""
+SHORT = 256
+"""Bytes from which on a content has a digest; a shorter one, cheaper than its digest, is only remembered."""
+LONGEST = 1 << 14
+"""Characters or bytes of what is remembered by itself."""
+CHAT = (None, "user", "assistant", "system")
+"""Roles that SQLite can hold without a look."""
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedTurn:
-    """A turn as bytes, ready to be written."""
+class Rows:
+    """The rows of a transaction; lives as long as its connection and no transaction of it fails."""
 
-    completion: Body
-    sampling: Body
-    messages: tuple[Body, ...]
-    prompt_ids: tuple[Body, ...] | None
-    head: Row
-    """The columns from `id` to `parents`, without the rollout."""
-    tail: Row
-    """The columns from `call` to `metadata`."""
+    def __init__(self, connection: Connection) -> None:
+        """Number rows after those that the file has."""
+        self.connection = connection
+        self._rows: dict[str, list[Row]] = {table: [] for table in INSERTS}
+        self._last = {table: self._highest(table) for table in NUMBERED}
+        self._texts: dict[str, int] = {}
+        self._bodies: dict[bytes, int] = {}
+        self._messages: dict[tuple[int | None, str | None, int], int] = {}
+        self._prompts: dict[bytes, int] = {}
+        self._speakers: dict[Row, int] = {}
+        self._latest: dict[Row, tuple[Sampling, object, int]] = {}
+        self._after: list[tuple[Callable[..., None], Row]] = []
 
+    def flush(self) -> None:
+        """Write what was added, and forget what has become too much to remember."""
+        for table, columns in INSERTS.items():
+            rows = self._rows[table]
+            if rows:
+                marks = ",".join("?" * columns)
+                self.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+                rows.clear()
+        for known in (self._texts, self._bodies, self._messages, self._prompts, self._speakers):
+            if len(known) > REMEMBERED:
+                known.clear()
 
-def json_body(value: object, what: str) -> Body:
-    """Hash plain data as JSON.
+    def then(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Do something once the transaction is committed."""
+        self._after.append((action, arguments))
 
-    Raises:
-        UserError: It is not plain data.
-    """
-    return body(text_bytes(json_text(value, what)))
+    def committed(self) -> None:
+        """Hear that it is."""
+        actions, self._after = self._after, []
+        for action, arguments in actions:
+            action(*arguments)
 
+    def text(self, text: str) -> int:
+        """Keep a text; give its body's number."""
+        known = self._texts.get(text)
+        if known is None:
+            raw = text_bytes(text)
+            known = self.body(raw) if len(raw) >= SHORT else self._add("bodies", None, b"\0" + raw)
+            if len(raw) <= LONGEST:
+                self._texts[text] = known
+        return known
 
-def encode_turn(turn: Turn) -> EncodedTurn:
-    """Hash and pack a turn."""
-    prompt, written, logprobs = turn.prompt_token_ids, turn.completion_token_ids, turn.logprobs
-    tail = (
-        turn.call,
-        turn.sample,
-        text_value(turn.finish_reason),
-        None if prompt is None else len(prompt),
-        None if written is None else pack_array("i", written),
-        None if written is None else len(written),
-        None if logprobs is None else pack_array("f", logprobs),
-        text_value(turn.model),
-        text_value(turn.policy),
-        turn.started,
-        turn.seconds,
-        text_value(turn.error),
-        text_value(json_text(turn.metadata, "a turn's metadata")),
-    )
-    return EncodedTurn(
-        completion=body(text_bytes(turn.completion)),
-        sampling=json_body(turn.sampling.model_dump(), "a turn's sampling"),
-        messages=tuple(json_body(message, "a turn's message") for message in turn.messages),
-        prompt_ids=None if prompt is None else tuple(chunks(prompt)),
-        head=(turn.id, text_value(turn.role), text_value(turn.node), _names(turn.parents)),
-        tail=tail,
-    )
+    def body(self, raw: bytes) -> int:
+        """Keep a content unless it is kept already; give its number."""
+        name = raw if len(raw) < SHORT else digest(raw)
+        known = self._bodies.get(name)
+        if known is None:
+            known = self._bodies[name] = self._kept(name, raw)
+        return known
 
+    def _kept(self, name: bytes, raw: bytes) -> int:
+        if name is raw:
+            return self._add("bodies", None, pack(raw))
+        row = self.connection.execute("SELECT id FROM bodies WHERE digest = ?", (name,)).fetchone()
+        return int(row[0]) if row else self._add("bodies", name, pack(raw))
 
-def insert_turn(connection: Connection, rollout: int, turn: EncodedTurn) -> None:
-    """Append a turn to a rollout, given by its row number."""
-    prompt_ids = (
-        None if turn.prompt_ids is None else json.dumps([put(connection, b) for b in turn.prompt_ids])
-    )
-    bodies = (
-        put(connection, turn.completion),
-        put(connection, turn.sampling),
-        json.dumps([put(connection, b) for b in turn.messages]),
-        prompt_ids,
-    )
-    connection.execute(TURN_INSERT, (*bodies, turn.head[0], rollout, *turn.head[1:], *turn.tail))
+    def json(self, value: object, what: str) -> int:
+        """Keep plain data; give its body's number.
 
+        Raises:
+            UserError: It is not plain data.
+        """
+        return self.body(json_bytes(value, what))
 
-def insert_candidate(connection: Connection, rollout: int, candidate: Candidate) -> None:
-    """Append a candidate to a rollout, given by its row number."""
-    connection.execute(
-        "INSERT INTO candidates (id, rollout, text, answer, parents, turn_id, round)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
+    def prompt(self, messages: Sequence[Message]) -> int | None:
+        """Keep a prompt as a path of messages; give its last one's number."""
+        parent: int | None = None
+        for message in messages:
+            role, content = message.get("role"), message.get("content")
+            key: tuple[int | None, str | None, int]
+            if len(message) == 2 and isinstance(role, str) and isinstance(content, str):
+                key = (parent, role, self.text(content))
+            else:
+                key = (parent, None, self.json(message, "a turn's message"))
+            known = self._messages.get(key)
+            if known is None:
+                own = key[1] if key[1] in CHAT else text_value(key[1])
+                known = self._messages[key] = self._add("messages", parent, own, key[2])
+            parent = known
+        return parent
+
+    def read(self, ids: bytes, earlier: Earlier) -> int:
+        """Keep a prompt's token ids (int32) after the longest beginning that an earlier sequence has."""
+        known = self._prompts.get(ids)
+        if known is None:
+            parent, kept = earlier.longest(ids)
+            known = self._add("sequences", parent, kept // WIDTH, pack_ids(ids[kept:]), None)
+            if len(ids) <= LONGEST:
+                self._prompts[ids] = known
+        return known
+
+    def written(self, ids: bytes | None, logprobs: bytes | None, read: int | None, length: int) -> int | None:
+        """Keep a completion's token ids after its prompt's, given by number and length in tokens."""
+        if ids is None and logprobs is None:
+            return None
+        kept = length if read is not None else 0
+        return self._add("sequences", read, kept, None if ids is None else pack_ids(ids), logprobs)
+
+    def speaker(self, fields: Row, sampling: Sampling, tools: object) -> int:
+        """Keep who speaks (role, node, model, policy, author) under which sampling with which tools."""
+        latest = self._latest.get(fields)
+        if latest is not None and latest[0] is sampling and latest[1] == tools:
+            return latest[2]
+        number = self._speaker(fields, sampling, tools)
+        if len(self._latest) > REMEMBERED:
+            self._latest.clear()
+        self._latest[fields] = sampling, tools, number
+        return number
+
+    def _speaker(self, fields: Row, sampling: Sampling, tools: object) -> int:
+        settings = self.json(sampling.model_dump(), "a turn's sampling")
+        offered = self.json(tools, "a turn's tools") if tools else None
+        *said, author = (text_value(field) for field in fields)
+        row = (*said, settings, offered, author)
+        known = self._speakers.get(row)
+        if known is None:
+            found = self.connection.execute(SPEAKER, row).fetchone()
+            known = self._speakers[row] = int(found[0]) if found else self._add("speakers", *row)
+        return known
+
+    def turn(self, *columns: Any) -> None:
+        """Append a turn, its columns from `id` on."""
+        self._add("turns", *columns)
+
+    def candidate(self, rollout: int, candidate: Candidate) -> None:
+        """Append a candidate to a rollout, given by its row number."""
+        self._add(
+            "candidates",
             candidate.id,
             rollout,
-            put(connection, body(text_bytes(candidate.text))),
+            self.text(candidate.text),
             text_value(candidate.answer),
-            _names(candidate.parents),
+            names(candidate.parents),
             text_value(candidate.turn_id),
             candidate.round,
-        ),
-    )
+        )
 
-
-def insert_score(connection: Connection, rollout: int, row: ScoreRow) -> None:
-    """Append a score to a rollout, given by its row number."""
-    score = row.score
-    connection.execute(
-        "INSERT INTO scores (rollout, subject, subject_id, name, value, passed, steps, feedback)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
+    def score(self, rollout: int, row: ScoreRow) -> None:
+        """Append a score to a rollout, given by its row number."""
+        score = row.score
+        self._add(
+            "scores",
             rollout,
             row.subject,
             text_value(row.subject_id),
             text_value(score.name),
-            score.value,
+            None if math.isnan(score.value) else score.value,
             score.passed,
-            None if score.steps is None else pack_array("d", score.steps),
+            None if score.steps is None else pack_steps(score.steps),
             text_value(score.feedback),
-        ),
-    )
+            row.given,
+        )
+
+    def task(self, task: Task) -> int:
+        """Keep a task; give its row number.
+
+        Raises:
+            UserError: Its id is taken by another task.
+        """
+        content = json_bytes(task.model_dump(), f"task {task.id!r}")
+        name = text_value(task.id)
+        row = self.connection.execute(TASK, (name,)).fetchone()
+        if row is None:
+            number = self.body(content)
+            self.flush()
+            sql = "INSERT INTO tasks (id, body) VALUES (?, ?) RETURNING seq"
+            return int(self.connection.execute(sql, (name, number)).fetchone()[0])
+        if unpack(row[1]) != content:
+            raise UserError(f"task {task.id!r} is recorded here with other contents; rename it")
+        return int(row[0])
+
+    def _add(self, table: str, *columns: Any) -> int:
+        rows = self._rows[table]
+        if len(rows) >= AT_ONCE:
+            self.flush()
+        number = self._last[table] = self._last[table] + 1
+        rows.append((number, *columns))
+        return number
+
+    def _highest(self, table: str) -> int:
+        key = "seq" if table in ("turns", "candidates", "scores") else "id"
+        (number,) = self.connection.execute(f"SELECT coalesce(max({key}), 0) FROM {table}").fetchone()
+        return int(number)
 
 
-def task_row(connection: Connection, task: Task, content: Body) -> int | None:
-    """Give the task's row number, adding it where it is new; `None` where its id is taken by another task."""
-    name = text_value(task.id)
-    number = put(connection, content)
-    row = connection.execute("SELECT seq, body FROM tasks WHERE id = ?", (name,)).fetchone()
-    if row is None:
-        sql = "INSERT INTO tasks (id, body) VALUES (?, ?) RETURNING seq"
-        row = (*connection.execute(sql, (name, number)).fetchone(), number)
-    return int(row[0]) if row[1] == number else None
-
-
-def _names(names: Sequence[str]) -> str | bytes | None:
-    return text_value(json_text(names, "a list of parents"))
+def names(found: Sequence[str]) -> str | bytes | None:
+    """Ids as JSON; `None` for none."""
+    return text_value(json.dumps(list(found), ensure_ascii=False)) if found else None

@@ -5,7 +5,7 @@ The last verdict in the text counts, whatever its case. A review without one is 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -13,12 +13,16 @@ from langchain_core.messages import AIMessage
 
 from tutelage.agents.roles.candidate import fingerprint
 from tutelage.agents.roles.role import Role, View, said, turn_id
+from tutelage.traces import current_recorder
+from tutelage.types import Score
 
 __all__ = ["Review", "Reviewer", "Verdict", "read_verdict"]
 
 Verdict = Literal["right", "wrong", "none"]
 
 _VERDICT = re.compile(r"verdict:\s*(right|wrong)\b(?:\s+at\s+step\s+(\d{1,9})(?!\d))?", re.IGNORECASE)
+
+PASSED: Mapping[Verdict, bool | None] = {"right": True, "wrong": False, "none": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,17 @@ class Reviewer(Role):
     async def reviews(
         self, problem: str, solution: str, n: int, *, parents: Sequence[str] = ()
     ) -> list[Review]:
-        """Review a solution n times in one engine request."""
-        return await self.ask_until(_parse, parents, n, problem=problem, solution=solution)
+        """Review a solution n times in one engine request; the verdicts go on record as the turns' scores."""
+        read: list[Review] = []
+
+        def parse(message: AIMessage) -> tuple[Review, bool]:
+            verdict, step = read_verdict(said(message))
+            read.append(Review(verdict, step, said(message), turn_id(message)))
+            return read[-1], verdict != "none"
+
+        reviews = await self.ask_until(parse, parents, n, problem=problem, solution=solution)
+        await _record(read)
+        return reviews
 
     async def act(self, state: View) -> dict[str, Any]:
         """See `Role.act`."""
@@ -91,6 +104,15 @@ class Reviewer(Role):
         }
 
 
-def _parse(message: AIMessage) -> tuple[Review, bool]:
-    verdict, step = read_verdict(said(message))
-    return Review(verdict, step, said(message), turn_id(message)), verdict != "none"
+async def _record(reviews: Sequence[Review]) -> None:
+    """Put on record what the turns were understood to say: 1 right, 0 wrong, not a number for no verdict."""
+    recorder = current_recorder()
+    if recorder is None:
+        return
+    for review in reviews:
+        if review.turn_id is not None:
+            passed = PASSED[review.verdict]
+            value = float("nan") if passed is None else float(passed)
+            feedback = None if review.step is None else f"wrong at step {review.step}"
+            score = Score(name="verdict", value=value, passed=passed, feedback=feedback)
+            await recorder.ascore(score, subject="turn", subject_id=review.turn_id)

@@ -10,9 +10,11 @@ def test_the_door_is_this_and_no_more() -> None:
     assert tutelage.traces.__all__ == [
         "Candidate",
         "Message",
+        "RecordedCall",
         "Rollout",
         "RolloutRecorder",
         "Run",
+        "Sample",
         "ScoreRow",
         "Status",
         "Store",
@@ -20,7 +22,9 @@ def test_the_door_is_this_and_no_more() -> None:
         "TokenCount",
         "Turn",
         "current_recorder",
+        "merge_runs",
         "recording",
+        "upgrade_run",
     ]
     assert all(hasattr(tutelage.traces, name) for name in tutelage.traces.__all__)
 

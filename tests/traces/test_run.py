@@ -51,7 +51,7 @@ def test_a_rollout_that_counts_cannot_be_begun_twice(run: Run, task: Task, end: 
 
 def test_two_tasks_cannot_share_an_id(run: Run, task: Task) -> None:
     run.begin(task, 0).finish()
-    with pytest.raises(UserError, match="task 't1' is recorded in run 'first' with other contents"):
+    with pytest.raises(UserError, match="task 't1' is recorded here with other contents"):
         run.begin(Task(id="t1", problem="What is 6 times 8?"), 1)
 
 
@@ -112,3 +112,32 @@ def test_a_run_in_memory_does_all_the_same(task: Task, say: Say) -> None:
         assert run.turns() == [turn]
         with pytest.raises(StoreError, match="reading only"):
             run.begin(task, 1)
+
+
+def test_a_copy_in_one_file_is_read_like_the_run(run: Run, task: Task, say: Say, tmp_path: Path) -> None:
+    recorder = run.begin(task)
+    say(recorder)
+    recorder.finish("42")
+    file = run.copy(tmp_path / "copies" / "first.run")
+    with Run.open(file) as copy:
+        assert copy.rollouts() == run.rollouts() and copy.turns() == run.turns()
+        again = copy.copy(tmp_path / "again.run")
+    assert [path.name for path in file.parent.iterdir()] == ["first.run"] and again.is_file()
+    with pytest.raises(StoreError, match="exists already"):
+        run.copy(file)
+    with pytest.raises(StoreError, match="only reading is possible there"):
+        Store.open(file)
+
+
+def test_turns_are_found_by_what_they_say_and_who_says_it(run: Run, task: Task, say: Say) -> None:
+    recorder = run.begin(task)
+    first = say(recorder, "The Answer is 42", node="solve")
+    second = say(recorder, "ANSWER: wrong", role="reviewer", policy="other")
+    third = say(recorder, "", error="the server is gone")
+    assert run.turns(text="answer") == [first, second]
+    assert run.turns(node="solve") == [first] and run.turns(policy="other") == [second]
+    assert run.turns(error=True) == [third] and run.turns(error=False, text="42") == [first]
+    assert run.turn(second.id) == second and run.rollout(recorder.rollout.id) == recorder.rollout
+    for look in (run.turn, run.rollout):
+        with pytest.raises(UserError, match="run 'first' has no"):
+            look("0")

@@ -167,7 +167,7 @@ def test_a_file_left_empty_by_a_crash_is_started_anew(directory: Path, task: Tas
 
 def test_a_file_in_the_way_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="is a file; a run is a directory"):
+    with pytest.raises(StoreError, match="is a file; only reading is possible there"):
         Store.open(tmp_path / "file")
     with pytest.raises(StoreError, match="cannot be made: Not a directory"):
         Store.open(tmp_path / "file" / "run")
@@ -203,11 +203,11 @@ def test_a_newer_schema_says_so(directory: Path, read_only: bool) -> None:
     Store.open(directory).close()
     connection = sqlite3.connect(directory / "run.sqlite")
     with connection:
-        connection.execute("UPDATE schema_version SET version = 2")
+        connection.execute("UPDATE schema_version SET version = 99")
     connection.close()
     with pytest.raises(StoreError) as caught:
         Store.open(directory, read_only=read_only)
-    assert "was written by a newer version (its schema is 2" in one_sentence(caught)
+    assert "was written by a newer version (its schema is 99" in one_sentence(caught)
 
 
 def test_a_damaged_file_says_so(directory: Path, task: Task, say: Say) -> None:
@@ -218,7 +218,7 @@ def test_a_damaged_file_says_so(directory: Path, task: Task, say: Say) -> None:
     with (directory / "run.sqlite").open("r+b") as file:
         file.seek(20 * 4096)
         file.write(b"\xff" * 60 * 4096)
-    with Run.open(directory) as run, pytest.raises(StoreError) as caught:
+    with pytest.raises(StoreError) as caught, Run.open(directory) as run:
         run.turns()
     assert "run.sqlite is damaged" in one_sentence(caught)
 

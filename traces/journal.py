@@ -1,0 +1,159 @@
+"""Group commit: what several threads or tasks have to write at a moment goes to disk in one transaction.
+
+`Journal.write` returns, and `await Journal.awrite` resumes, when the action's rows are committed. Whoever
+comes first writes for all who wait: a thread that waits for the database finds its rows written by the one
+before it; the tasks of an event loop that are ready in one iteration are written together at its end.
+
+An action that refuses its input (an exception of its own, before it has added a row) fails alone; where the
+file cannot be written, everything of the transaction fails and nothing of it is kept.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, cast
+
+from tutelage.errors import StoreError, UserError
+from tutelage.traces.database import Database
+from tutelage.traces.writing import Rows
+
+__all__ = ["Action", "Journal"]
+
+Result = TypeVar("Result")
+Action = Callable[[Rows], Result]
+"""Adds rows; what it returns is handed on once they are committed."""
+
+
+class Journal:
+    """The only way to write a run."""
+
+    def __init__(self, database: Database) -> None:
+        """Write into a database that is open for writing."""
+        self._database = database
+        self._pending: deque[Entry[Any]] = deque()
+        self._rows: Rows | None = None
+        self._summoned: asyncio.AbstractEventLoop | None = None
+        """The loop that will write at the end of its iteration."""
+
+    def write(self, action: Action[Result]) -> Result:
+        """Write now.
+
+        Raises:
+            UserError: The action refuses.
+            StoreError: The file cannot be written.
+        """
+        entry: Entry[Result] = Entry(action)
+        self._pending.append(entry)
+        with self._database.reading():
+            if not entry.done:
+                self._flush()
+        return entry.outcome()
+
+    async def awrite(self, action: Action[Result]) -> Result:
+        """The same together with the other tasks of this event loop; a cancelled caller's rows are written, too."""
+        loop = asyncio.get_running_loop()
+        entry = LoopEntry(action, loop)
+        self._pending.append(entry)
+        if self._summoned is not loop:
+            self._summoned = loop
+            loop.call_soon(self._flush_for, loop)
+        return await entry.future
+
+    def _flush_for(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._summoned is loop:
+            self._summoned = None
+        try:
+            with self._database.reading():
+                self._flush()
+        except StoreError as error:
+            while self._pending:
+                self._pending.popleft().settle(error=error)
+
+    def _flush(self) -> None:
+        """Write all that wait, while the database is held."""
+        entries: list[Entry[Any]] = []
+        while self._pending:
+            entries.append(self._pending.popleft())
+        outcomes: list[tuple[Any, BaseException | None]] = []
+        try:
+            with self._database.transaction() as connection:
+                if self._rows is None:
+                    self._rows = Rows(connection)
+                outcomes = [_outcome(entry.action, self._rows) for entry in entries]
+                self._rows.flush()
+        except BaseException as error:
+            self._rows = None
+            told = (
+                error if isinstance(error, StoreError) else StoreError(f"a write was broken off: {error!r}")
+            )
+            for entry in entries:
+                entry.settle(error=told)
+            if told is not error:
+                raise
+            return
+        self._rows.committed()
+        for entry, (value, refusal) in zip(entries, outcomes, strict=True):
+            entry.settle(value, refusal)
+
+
+class Entry(Generic[Result]):
+    """An action that waits, and then what became of it."""
+
+    __slots__ = ("_error", "_value", "action", "done")
+
+    def __init__(self, action: Action[Result]) -> None:
+        """Wait."""
+        self.action = action
+        self.done = False
+        self._value: Result | None = None
+        self._error: BaseException | None = None
+
+    def settle(self, value: Result | None = None, error: BaseException | None = None) -> None:
+        """Say what became of it; only the first word counts."""
+        if not self.done:
+            self._value, self._error, self.done = value, error, True
+
+    def outcome(self) -> Result:
+        """Give the action's result, or raise its error."""
+        if self._error is not None:
+            raise self._error
+        return cast(Result, self._value)
+
+
+class LoopEntry(Entry[Result]):
+    """An action for which a task of an event loop waits."""
+
+    __slots__ = ("_loop", "_thread", "future")
+
+    def __init__(self, action: Action[Result], loop: asyncio.AbstractEventLoop) -> None:
+        """Wait in this thread's running loop."""
+        super().__init__(action)
+        self._loop = loop
+        self._thread = threading.get_ident()
+        self.future: asyncio.Future[Result] = loop.create_future()
+
+    def settle(self, value: Result | None = None, error: BaseException | None = None) -> None:
+        """Wake the task up, from whatever thread."""
+        if self.done:
+            return
+        super().settle(value, error)
+        if threading.get_ident() == self._thread:
+            self._wake()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        if self.future.done():
+            return
+        if self._error is None:
+            self.future.set_result(cast(Result, self._value))
+        else:
+            self.future.set_exception(self._error)
+
+
+def _outcome(action: Action[Result], rows: Rows) -> tuple[Result | None, BaseException | None]:
+    try:
+        return action(rows), None
+    except UserError as refusal:
+        return None, refusal

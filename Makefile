@@ -8,10 +8,10 @@ WORKERS := 2
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 export PYTHON
 
-.PHONY: help setup demo test quick lint docs bench model clean
+.PHONY: help setup consumers demo test quick lint docs bench model clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv with the pinned requirements for this machine
 	@scripts/setup.sh $(REQUIREMENTS)
@@ -19,7 +19,10 @@ setup: ## Make .venv with the pinned requirements for this machine
 demo: setup ## Watch the embedded model solve, review, refine, learn, and be compared with itself
 	@$(BIN)/tutelage demo
 
-test: setup ## Run all tests
+consumers: ## Make .venv-consumers: the programs that tests hand exports to
+	@scripts/consumers.sh
+
+test: setup consumers ## Run all tests
 	@$(PYTEST)
 
 quick: setup ## Run the tests that start no engine, trainer, server or child process

@@ -6,6 +6,7 @@ chat model finds the recorder by itself inside `with recording(recorder):`.
 """
 
 from tutelage.traces.calls import RecordedCall, Sample
+from tutelage.traces.importing import import_run
 from tutelage.traces.merging import merge_runs
 from tutelage.traces.record import Candidate, Message, Rollout, ScoreRow, Status, Subject, TokenCount, Turn
 from tutelage.traces.recorder import RolloutRecorder
@@ -29,6 +30,7 @@ __all__ = [
     "TokenCount",
     "Turn",
     "current_recorder",
+    "import_run",
     "merge_runs",
     "recording",
     "upgrade_run",

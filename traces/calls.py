@@ -8,6 +8,7 @@ prompt names the parents.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -57,7 +58,7 @@ class RecordedCall:
     node: str | None = None
     parents: Sequence[str] = ()
     tools: Sequence[Mapping[str, JsonValue]] = ()
-    tool_choice: JsonValue = None
+    tool_choice: JsonValue | Mapping[str, Any] = None
     prompt_token_ids: Sequence[int] | None = None
     error: str | None = None
     author: str | None = None

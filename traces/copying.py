@@ -37,11 +37,14 @@ def copy_to_file(database: Database, target: Path) -> Path:
 
 
 def _copy(source: sqlite3.Connection, file: Path) -> None:
+    file.touch()
     target = sqlite3.connect(file, isolation_level=None)
     try:
         source.backup(target)
         target.execute("PRAGMA journal_mode = DELETE")
         target.execute("VACUUM")
+    except sqlite3.Error as error:
+        raise StoreError(f"a copy in {str(file.parent)!r} cannot be written: {error}") from error
     finally:
         target.close()
     with file.open("rb") as written:

@@ -36,6 +36,9 @@ CACHE = 32_768
 LOG_PAGES = 4000
 """Pages of the log at which it is carried over into the file."""
 
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises, and what it makes Python raise where a damaged file has text that is none."""
+
 PROBLEMS = {
     sqlite3.SQLITE_FULL: "the disk is full (or max_bytes is reached); what was committed is kept, "
     "so free some space and start the same command again",
@@ -51,9 +54,11 @@ PROBLEMS = {
 class Database:
     """A connection and its lock; every method may be called from any thread."""
 
-    def __init__(self, connection: sqlite3.Connection, where: str) -> None:
-        """Take over a connection; `where` names the run in errors."""
+    def __init__(self, connection: sqlite3.Connection, where: str, file: Path | None = None) -> None:
+        """Take over a connection; `where` names the run in errors, `file` is watched while it is written."""
         self.where = where
+        self._file = None if file is None else file.absolute()
+        self._identity = _identity(self._file)
         self._connection = connection
         self._lock = threading.RLock()
         self._process = os.getpid()
@@ -67,6 +72,11 @@ class Database:
             StoreError: The file cannot be written; nothing of the transaction is kept.
         """
         with self.reading() as connection:
+            if _identity(self._file) != self._identity:
+                raise StoreError(
+                    f"run {self.where!r} was deleted, moved or replaced while it was written; "
+                    "put it back and start the same command again"
+                )
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
@@ -90,7 +100,7 @@ class Database:
                 raise StoreError(f"run {self.where!r} was opened before a fork; open it in this process")
             try:
                 yield self._connection
-            except sqlite3.Error as error:
+            except UNREADABLE as error:
                 raise explained(error, self.where) from error
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -106,10 +116,21 @@ class Database:
             self._closed = True
 
 
-def explained(error: sqlite3.Error, where: str) -> StoreError:
-    """Say in one sentence what SQLite's error means for the run."""
+def explained(error: Exception, where: str) -> StoreError:
+    """Say in one sentence what SQLite's error, or text that is none, means for the run."""
+    if isinstance(error, UnicodeDecodeError):
+        return StoreError(f"run {where!r}: {PROBLEMS[sqlite3.SQLITE_CORRUPT]}")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return StoreError(f"run {where!r}: {PROBLEMS.get(code, str(error))}")
+
+
+def _identity(file: Path | None) -> tuple[int, int] | None:
+    """Which file lies at a path; `None` where there is none."""
+    try:
+        found = None if file is None else os.stat(file)
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def connect_writer(file: Path, where: str, *, create: bool, max_bytes: int | None) -> Database:
@@ -127,7 +148,7 @@ def connect_writer(file: Path, where: str, *, create: bool, max_bytes: int | Non
             (page,) = connection.execute("PRAGMA page_size").fetchone()
             connection.execute(f"PRAGMA max_page_count = {max(1, max_bytes // page)}")
         _prepare(connection, where)
-    return Database(connection, where)
+    return Database(connection, where, file)
 
 
 def connect_memory() -> Database:
@@ -144,7 +165,11 @@ def connect_reader(file: Path, where: str) -> Database:
         StoreError: It is missing, is not a run, or was written by a newer version.
     """
     uri = file.absolute().as_uri()
-    if not file.is_file():
+    try:
+        found = file.is_file()
+    except OSError as error:
+        raise StoreError(f"run {where!r} cannot be opened: {error.strerror}") from error
+    if not found:
         raise StoreError(f"no run is recorded in {where!r}: it has no file {file.name!r}")
     try:
         return _reader(f"{uri}?mode=rw", where)
@@ -182,7 +207,7 @@ def _opening(uri: str, where: str) -> Iterator[sqlite3.Connection]:
     except BaseException as error:
         if connection is not None:
             connection.close()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, UNREADABLE):
             raise explained(error, where) from error
         raise
 

@@ -98,9 +98,10 @@ def _read(
             rows = connection.execute(query, (*parameters, last)).fetchall()
             try:
                 records = decode(connection, rows)
-            except (ValueError, KeyError, zlib.error) as error:
+            except (ValueError, TypeError, LookupError, zlib.error) as error:
+                first = str(error).partition("\n")[0]
                 raise StoreError(
-                    f"run {database.where!r} holds a row that cannot be understood: {error}"
+                    f"run {database.where!r} holds a row that cannot be understood: {first}"
                 ) from error
         yield from records
         if len(rows) < PAGE:

@@ -218,14 +218,18 @@ class RolloutRecorder:
         """
         self._end("done", answer=answer, output=output)
 
-    def fail(self, error: str) -> None:
+    def fail(self, error: str, output: object = None) -> None:
         """End the rollout as failed for good: it counts as finished and is not run again.
 
+        Args:
+            error: Why.
+            output: What there is of the graph's final state, plain data.
+
         Raises:
-            UserError: The rollout has ended.
+            UserError: The output is not plain data, or the rollout has ended.
             StoreError: It could not be written.
         """
-        self._end("failed", error=error)
+        self._end("failed", error=error, output=output)
 
     def abandon(self, error: str) -> None:
         """End the rollout without a result, so that its task is run anew: interrupted, or the engine died.

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import JsonValue
 
-from tutelage.errors import UserError
+from tutelage.errors import StoreError, UserError
 from tutelage.traces.blobs import text_value, value_text
+from tutelage.traces.call_reading import CallReader
+from tutelage.traces.calls import RecordedCall
 from tutelage.traces.ids import new_id
 from tutelage.traces.reading import read_candidates, read_rollouts, read_scores, read_turns
 from tutelage.traces.record import Candidate, Rollout, ScoreRow, Status, Subject, TokenCount, Turn
@@ -46,8 +48,8 @@ FROM calls GROUP BY role ORDER BY role"""
 BEGIN = """INSERT INTO rollouts (id, task, repeat, status, started)
 VALUES (?, ?, ?, 'running', ?) RETURNING seq"""
 
-FINISHED = """SELECT k.id, r.repeat FROM rollouts r JOIN tasks k ON k.seq = r.task
-WHERE r.status IN ('done', 'failed')"""
+ENDS = """SELECT k.id, r.repeat, r.id FROM rollouts r JOIN tasks k ON k.seq = r.task
+WHERE r.status IN ('done', 'failed') ORDER BY r.seq"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Run:
         self.created = origin.created
         """Unix time in seconds."""
         self._store = store
+        self._calls: CallReader | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> "Run":
@@ -199,6 +202,12 @@ class Run:
             parameters = (*parameters, text_value(text))
         yield from read_turns(self._store.database, where, parameters)
 
+    def calls(self, rollout_id: str) -> list[RecordedCall]:
+        """Give the model calls of a rollout as they were recorded, by their numbers: what to answer them again."""
+        if self._calls is None:
+            self._calls = CallReader(self._store.database)
+        return self._calls.read(rollout_id)
+
     def turn(self, turn_id: str) -> Turn:
         """Give one turn.
 
@@ -259,8 +268,12 @@ class Run:
 
     def finished(self) -> set[tuple[str, int]]:
         """Give (task id, repeat) of every rollout that is done or failed: what a resumed run leaves out."""
-        rows = self._store.database.rows(FINISHED)
-        return {(value_text(task) or "", repeat) for task, repeat in rows}
+        return set(self.ends())
+
+    def ends(self) -> dict[tuple[str, int], str]:
+        """Give the same with the ids of the rollouts."""
+        rows = self._store.database.rows(ENDS)
+        return {(value_text(task) or "", repeat): rollout for task, repeat, rollout in rows}
 
     def tokens(self) -> dict[str, TokenCount]:
         """Count what every role read and wrote in the rollouts that count."""
@@ -297,9 +310,29 @@ class Run:
 
 
 def origin_of(row: tuple[Any, ...]) -> Origin:
-    """Read a row of `id`, `name`, `settings` and `created`."""
+    """Read a row of `id`, `name`, `settings` and `created`.
+
+    Raises:
+        StoreError: It is damaged.
+    """
     id, name, settings, created = row
-    return Origin(id, value_text(name) or "", json.loads(value_text(settings) or "{}"), created)
+    try:
+        return Origin(
+            str(_sure(id)),
+            value_text(_sure(name)) or "",
+            json.loads(value_text(_sure(settings)) or ""),
+            created,
+        )
+    except (TypeError, ValueError) as error:
+        raise StoreError(
+            f"the row that names the run is damaged ({error}); restore it from a copy"
+        ) from error
+
+
+def _sure(value: str | bytes | None) -> str | bytes:
+    if value is None:
+        raise TypeError("it has no value")
+    return value
 
 
 def _of(rollout_id: str | None) -> tuple[str, tuple[object, ...]]:

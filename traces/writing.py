@@ -43,8 +43,8 @@ AT_ONCE = 10_000
 """Rows of a table that may wait."""
 SHORT = 256
 """Bytes from which on a content has a digest; a shorter one, cheaper than its digest, is only remembered."""
-LONGEST = 1 << 14
-"""Characters or bytes of what is remembered by itself."""
+LONGEST = 1 << 10
+"""Bytes of what is remembered by itself; what is longer is remembered by its digest."""
 CHAT = (None, "user", "assistant", "system")
 """Roles that SQLite can hold without a look."""
 
@@ -138,12 +138,12 @@ class Rows:
 
     def read(self, ids: bytes, earlier: Earlier) -> int:
         """Keep a prompt's token ids (int32) after the longest beginning that an earlier sequence has."""
-        known = self._prompts.get(ids)
+        name = ids if len(ids) <= LONGEST else digest(ids)
+        known = self._prompts.get(name)
         if known is None:
             parent, kept = earlier.longest(ids)
             known = self._add("sequences", parent, kept // WIDTH, pack_ids(ids[kept:]), None)
-            if len(ids) <= LONGEST:
-                self._prompts[ids] = known
+            self._prompts[name] = known
         return known
 
     def written(self, ids: bytes | None, logprobs: bytes | None, read: int | None, length: int) -> int | None:

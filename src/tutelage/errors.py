@@ -5,6 +5,7 @@
     │   ├── TaskFileError        a task file that is empty or malformed, with its line number
     │   ├── ModelDirectoryError  a model directory that is missing or broken
     │   ├── ContextTooLong       a prompt that does not fit the model's context
+    │   ├── ReplayDivergence     a graph that asks something else than what was recorded
     │   └── StoreError           a store that cannot be opened, written or understood
     ├── EngineError          the machine or the server behind a chat model (also a RuntimeError)
     │   └── ServerError          a server that is down or speaks something else
@@ -19,6 +20,7 @@ __all__ = [
     "EngineError",
     "MissingDependency",
     "ModelDirectoryError",
+    "ReplayDivergence",
     "ServerError",
     "StoreError",
     "TaskFileError",
@@ -45,6 +47,13 @@ class ModelDirectoryError(UserError):
 
 class ContextTooLong(UserError):
     """A prompt and the tokens asked for do not fit into the model's context."""
+
+
+class ReplayDivergence(UserError):
+    """A replayed graph left the record; who changed the graph acts: undo the change, or record anew.
+
+    The message is of several lines: what was asked against what was recorded.
+    """
 
 
 class StoreError(UserError):

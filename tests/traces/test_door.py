@@ -22,6 +22,7 @@ def test_the_door_is_this_and_no_more() -> None:
         "TokenCount",
         "Turn",
         "current_recorder",
+        "import_run",
         "merge_runs",
         "recording",
         "upgrade_run",

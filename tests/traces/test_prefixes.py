@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.traces.conftest import Say
+
 from tutelage import Task
 from tutelage.traces import Store
 

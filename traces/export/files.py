@@ -1,0 +1,66 @@
+"""Files of an export: whole or not there, and written while the next rows are made."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tutelage.errors import MissingDependency, StoreError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["json_line", "need_arrow", "whole_file", "write_batches"]
+
+ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a place to write; what was written there gets the path when all went well."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise StoreError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_batches(batches: Iterable["pa.RecordBatch"], write: Callable[["pa.RecordBatch"], object]) -> None:
+    """Write in another thread while the next batch is made; one batch waits at most."""
+    with ThreadPoolExecutor(1, "tutelage-export") as writer:
+        waiting: Future[object] | None = None
+        for batch in batches:
+            if waiting is not None:
+                waiting.result()
+            waiting = writer.submit(write, batch)
+        if waiting is not None:
+            waiting.result()
+
+
+def json_line(value: Any) -> bytes:
+    """Give plain data as a line of UTF-8; where it holds lone surrogates, all that is not ASCII is escaped."""
+    try:
+        return ENCODER.encode(value).encode() + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(value).encode() + b"\n"
+
+
+def need_arrow() -> None:
+    """Check that pyarrow is there.
+
+    Raises:
+        MissingDependency: It is not.
+    """
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise MissingDependency(
+            "files of columns need pyarrow: pip install pyarrow (or export JSONL)"
+        ) from error

@@ -1,0 +1,92 @@
+"""`prm`: TRL's stepwise supervision, `prompt`, `completions` (the steps) and `labels` (is each right?).
+
+Standard text, as TRL defines the type: the prompt is the texts of the training context, an empty line between
+them. A row is a candidate whose steps a verifier scored, one score a step; a step is a line that is not empty.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from tutelage.traces.export.columns import Column, Kind
+from tutelage.traces.export.context import context_name, training_context
+from tutelage.traces.export.example import Example
+from tutelage.traces.export.format import Draft, Format, Job
+from tutelage.traces.export.pairs import steps_in
+from tutelage.traces.export.reading import Needs, Survey
+from tutelage.traces.export.settings import ExportSettings
+from tutelage.traces.export.story import Story
+from tutelage.traces.record import Message
+
+__all__ = ["PRM", "PrmSettings"]
+
+
+class PrmSettings(ExportSettings):
+    """The options of `prm`."""
+
+    labels: Literal["bool", "float"] = "bool"
+    """Right or wrong, or the scores themselves."""
+    threshold: float = 0.5
+    """The least score of a right step."""
+    after_error: Literal["keep", "cut"] = "keep"
+    """What follows the first wrong step is kept, or left out (Lightman et al. 2023, "Let's Verify Step by Step")."""
+
+
+def columns(settings: PrmSettings, survey: Survey) -> tuple[Column, ...]:
+    """Give the columns."""
+    kind = Kind.FLAGS if settings.labels == "bool" else Kind.REALS
+    return (Column("prompt"), Column("completions", Kind.TEXTS), Column("labels", kind))
+
+
+def rows(story: Story, job: Job) -> Iterator[Draft]:
+    """Give a row for each candidate with scored steps."""
+    for example in job.examples(story):
+        found = _scored(example, job)
+        if isinstance(found, str):
+            job.tally.drop(found)
+            continue
+        steps, scores = found
+        prompt = training_context(example, job.settings)
+        labels: Sequence[float | bool] = scores
+        if job.settings.labels == "bool":
+            labels = [score >= job.settings.threshold for score in scores]
+        yield Draft(
+            story,
+            example.turn,
+            (_text(prompt), steps, labels),
+            prompt,
+            tuple(steps),
+            context_name(example, prompt, job.settings),
+        )
+
+
+def _scored(example: Example, job: Job) -> tuple[Sequence[str], Sequence[float]] | str:
+    """The steps of the turn's candidate and their scores, or why there are none."""
+    candidate = example.candidate
+    if candidate is None:
+        return "wrote no candidate"
+    score = example.story.score(candidate.id, job.verifier)
+    if score is None or score.steps is None:
+        return "have no scores of steps"
+    steps = steps_in(candidate.text)
+    if not steps or len(steps) != len(score.steps):
+        return "have another number of steps than of scores"
+    if job.settings.after_error == "keep":
+        return steps, score.steps
+    wrong = (at for at, value in enumerate(score.steps, 1) if value < job.settings.threshold)
+    end = next(wrong, len(steps))
+    return steps[:end], score.steps[:end]
+
+
+def _text(prompt: tuple[Message, ...]) -> str:
+    contents = (message.get("content") for message in prompt)
+    return "\n\n".join(content for content in contents if isinstance(content, str))
+
+
+PRM = Format(
+    name="prm",
+    about="steps with their labels, for process reward models",
+    settings=PrmSettings,
+    columns=columns,
+    rows=rows,
+    needs=lambda settings: Needs(candidates=True, steps=True),
+)

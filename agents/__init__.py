@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tutelage.agents.chat_model import ChatModel
     from tutelage.agents.connection import connect, embedded_directory, scripted
     from tutelage.agents.engine import Answer, Completion, Engine, Piece, Request
+    from tutelage.agents.engines.replay_engine import ReplayEngine
     from tutelage.agents.engines.scripted_engine import ScriptedEngine
     from tutelage.agents.model_directory import ModelDirectory, open_model_directory
     from tutelage.agents.roles import (
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
         Solver,
         Teacher,
     )
-    from tutelage.agents.settings import HttpSettings, TransformersSettings, VllmSettings
+    from tutelage.agents.settings import (
+        HttpSettings,
+        ReplaySettings,
+        TransformersSettings,
+        VllmSettings,
+    )
+    from tutelage.agents.token_scorer import TokenScorer
 
 __all__ = [
     "Answer",
@@ -38,12 +45,15 @@ __all__ = [
     "Piece",
     "Prompt",
     "Refiner",
+    "ReplayEngine",
+    "ReplaySettings",
     "Request",
     "Reviewer",
     "Role",
     "ScriptedEngine",
     "Solver",
     "Teacher",
+    "TokenScorer",
     "TransformersSettings",
     "VllmSettings",
     "connect",
@@ -64,12 +74,15 @@ _HOMES = {
     "Piece": "engine",
     "Prompt": "roles",
     "Refiner": "roles",
+    "ReplayEngine": "engines.replay_engine",
+    "ReplaySettings": "settings",
     "Request": "engine",
     "Reviewer": "roles",
     "Role": "roles",
     "ScriptedEngine": "engines.scripted_engine",
     "Solver": "roles",
     "Teacher": "roles",
+    "TokenScorer": "token_scorer",
     "TransformersSettings": "settings",
     "VllmSettings": "settings",
     "connect": "connection",

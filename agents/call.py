@@ -5,8 +5,10 @@ rollout that `tutelage.traces.current_recorder` names. Without one nothing is re
 with one of the project's errors is recorded as a turn with `error` and no completion.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +47,10 @@ class Call:
         except TutelageError as error:
             self.record_failure(error)
             raise
+        except asyncio.CancelledError as error:
+            with suppress(TutelageError):
+                self.record_failure(error, "the caller gave up before the answer")
+            raise
         if self.recorder is None:
             return answer, [None] * len(answer.completions)
         return answer, [*await self.recorder.acall(self._recorded(answer))]
@@ -55,11 +61,11 @@ class Call:
             return [None] * len(answer.completions)
         return [*self.recorder.call(self._recorded(answer, error))]
 
-    def record_failure(self, error: TutelageError) -> None:
+    def record_failure(self, error: BaseException, why: str | None = None) -> None:
         """Record that there is no answer."""
         if self.recorder is not None:
             nothing = Answer(completions=(Completion(text=""),), policy=self.engine.policy)
-            call = self._recorded(nothing, str(error))
+            call = self._recorded(nothing, why or str(error))
             call.completions[0].metadata = {"error": type(error).__name__}
             self.recorder.call(call)
 

@@ -7,8 +7,9 @@ A turn's role is the argument `role`, else the LangGraph node that asks, else `"
 LangChain's response cache (an answer from a cache is not sampled, and is not recorded).
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -25,6 +26,7 @@ from pydantic import ConfigDict, Field, SkipValidation, model_validator
 
 from tutelage.agents.call import SAMPLING, Call, changed, make_call
 from tutelage.agents.engine import Answer, Engine
+from tutelage.agents.engines.adapted_engine import adapted
 from tutelage.agents.gathering import Gathering
 from tutelage.agents.messages import ai_message, as_dicts, metadata_of, tool_call_chunks, usage_of
 from tutelage.agents.sync import iterate_blocking, run_blocking
@@ -110,6 +112,19 @@ class ChatModel(BaseChatModel):
             UserError: A setting is unknown or has an impossible value.
         """
         return self.model_copy(update={"sampling": changed(sampling or self.sampling, changes)})
+
+    def with_adapter(self, adapter: str | None) -> "ChatModel":
+        """Give a copy over the same engine that answers with one of its LoRA adapters.
+
+        Args:
+            adapter: Its name, as it was given to `connect(..., adapters={name: directory})`, or what a server
+                calls it; `None` for the base weights.
+
+        Raises:
+            UserError: The engine has no such adapter.
+        """
+        engine = adapted(self.engine, adapter)
+        return self.model_copy(update={"engine": engine, "name": engine.name})
 
     async def sample(
         self,
@@ -264,8 +279,9 @@ class ChatModel(BaseChatModel):
                 if piece.text or piece.tool_calls:
                     message = AIMessageChunk(content=piece.text, tool_call_chunks=tool_call_chunks(piece))
                     yield ChatGenerationChunk(message=message)
-        except GeneratorExit:
-            call.record(gathering.answer(), error="the reader left before the end")
+        except (GeneratorExit, asyncio.CancelledError):
+            with suppress(TutelageError):
+                call.record(gathering.answer(), error="the reader left before the end")
             raise
         except TutelageError as error:
             call.record(gathering.answer(), error=str(error))

@@ -6,6 +6,7 @@
     embedded                        the model that comes with the package, on the best engine installed
     embedded+vllm                   the same on vLLM
     embedded+transformers           the same on transformers
+    replay:RUN                      a recorded run, from the record; `live` goes on where it ends
 
 Each engine has its own settings (`tutelage.agents.settings`); unknown ones are refused.
 """
@@ -19,15 +20,21 @@ from typing import Any
 from tutelage.agents.chat_model import ChatModel
 from tutelage.agents.engine import Engine
 from tutelage.agents.engines.scripted_engine import Script, ScriptedEngine
-from tutelage.agents.settings import HttpSettings, TransformersSettings, VllmSettings, parse_settings
-from tutelage.errors import ModelDirectoryError, UserError
+from tutelage.agents.settings import (
+    HttpSettings,
+    ReplaySettings,
+    TransformersSettings,
+    VllmSettings,
+    parse_settings,
+)
+from tutelage.errors import ModelDirectoryError, TutelageError, UserError
 from tutelage.types import Sampling
 
 __all__ = ["connect", "embedded_directory", "scripted"]
 
 FORMS = (
-    "'vllm:DIR', 'transformers:DIR', 'http://HOST:PORT/v1', 'embedded', 'embedded+vllm' or "
-    "'embedded+transformers'"
+    "'vllm:DIR', 'transformers:DIR', 'http://HOST:PORT/v1', 'embedded', 'embedded+vllm', "
+    "'embedded+transformers' or 'replay:RUN'"
 )
 
 
@@ -72,6 +79,8 @@ def _engine(spec: str, settings: dict[str, Any]) -> Engine:
         from tutelage.agents.engines.http_engine import HttpEngine
 
         return HttpEngine(spec, parse_settings(HttpSettings, spec, settings))
+    if spec.startswith("replay:") and spec != "replay:":
+        return _replaying(spec, dict(settings))
     if spec == "embedded":
         return _local(_best_kind(), embedded_directory(), spec, settings)
     kind, _, directory = spec.partition(":")
@@ -80,6 +89,27 @@ def _engine(spec: str, settings: dict[str, Any]) -> Engine:
     if kind in ("vllm", "transformers") and directory:
         return _local(kind, Path(directory), spec, settings)
     raise UserError(f"connect({spec!r}) is not understood; give {FORMS}.")
+
+
+def _replaying(spec: str, settings: dict[str, Any]) -> Engine:
+    """Open a run; `live`, a spec or a chat model, is no plain setting."""
+    from tutelage.agents.engines.replay_engine import ReplayEngine
+
+    live = settings.pop("live", None)
+    if not (live is None or isinstance(live, str | ChatModel)):
+        raise UserError(
+            f"connect({spec!r}): live={live!r} is no chat model and nothing that connect() takes."
+        )
+    engine = ReplayEngine(spec.removeprefix("replay:"), parse_settings(ReplaySettings, spec, settings))
+    try:
+        if isinstance(live, str):
+            engine.go_on_with(_engine(live, {}), owned=True)
+        elif live is not None:
+            engine.go_on_with(live.engine, owned=False)
+    except TutelageError:
+        engine.close()
+        raise
+    return engine
 
 
 def _local(kind: str, directory: Path, spec: str, settings: dict[str, Any]) -> Engine:

@@ -11,14 +11,17 @@ token, the end-of-sequence token included where it was sampled.
 Not covered: images and other media, log-probabilities of the prompt or of tokens that were not sampled.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from tutelage.types import Sampling
 
-__all__ = ["Answer", "Completion", "Engine", "Piece", "Request"]
+__all__ = ["Answer", "Completion", "Engine", "Piece", "Quoted", "Request"]
+
+Quoted: TypeAlias = tuple[Sequence[int], Sequence[int]]
+"""An earlier answer token by token: the ids that were read, and those that were said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Request:
     """`"auto"`, `"none"`, `"required"`, or OpenAI's `{"type": "function", ...}`."""
     adapter: str | None = None
     """The LoRA adapter that is to answer, by its name at the engine; `None`: the base weights."""
+    quoted: Mapping[int, Quoted] = field(default_factory=dict)
+    """Answers among the messages, by index, whose ids the caller still holds; an engine checks them before use."""
 
 
 @dataclass(frozen=True, slots=True)

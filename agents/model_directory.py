@@ -17,7 +17,7 @@ from typing import Any
 from tutelage.agents.policy import policy_of
 from tutelage.errors import ModelDirectoryError
 
-__all__ = ["ModelDirectory", "open_model_directory"]
+__all__ = ["ModelDirectory", "open_model_directory", "read_json", "tensor_shapes"]
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -82,7 +82,7 @@ def open_model_directory(directory: str | Path) -> ModelDirectory:
     config = _read_config(path)
     weights = _find_weights(path)
     _check_tokenizer(path)
-    shapes = {name: shape for file in weights for name, shape in _tensor_shapes(file).items()}
+    shapes = {name: shape for file in weights for name, shape in tensor_shapes(file).items()}
     return ModelDirectory(path=path, config=config, weights=weights, shapes=shapes)
 
 
@@ -142,7 +142,7 @@ def _check_tokenizer(path: Path) -> None:
             read_json(path / name)
 
 
-def _tensor_shapes(file: Path) -> Shapes:
+def tensor_shapes(file: Path) -> Shapes:
     """Read a safetensors header: 8 bytes of length, then JSON (https://huggingface.co/docs/safetensors)."""
     broken = f"{str(file)!r} is not a whole safetensors file"
     size = file.stat().st_size

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["policy_of"]
+__all__ = ["DIGITS", "policy_of"]
 
 DIGITS = 12
 """Hex digits kept: 48 bits, so that a million policies collide with a chance of 1 in 500."""

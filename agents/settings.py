@@ -5,14 +5,23 @@ belongs to the request (`tutelage.types.Sampling`), and vLLM's long tail of argu
 passes them).
 """
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from tutelage.errors import UserError
 
-__all__ = ["EngineSettings", "HttpSettings", "TransformersSettings", "VllmSettings", "parse_settings"]
+__all__ = [
+    "EngineSettings",
+    "HttpSettings",
+    "ReplaySettings",
+    "TransformersSettings",
+    "VllmSettings",
+    "parse_settings",
+]
 
 Positive = Annotated[int, Field(gt=0)]
 
@@ -44,6 +53,8 @@ class VllmSettings(EngineSettings):
     enforce_eager: bool | None = None
     """Without compiled graphs; `None`: eager on a CPU, where compiling costs more than it gives, else
     compiled."""
+    adapters: Mapping[str, Path] = Field(default_factory=dict)
+    """LoRA adapters over these weights: their names here, and their directories in PEFT's layout."""
     extra: Mapping[str, Any] = Field(default_factory=dict)
     """More arguments of vLLM's `AsyncEngineArgs`, passed as they are."""
 
@@ -62,6 +73,8 @@ class TransformersSettings(EngineSettings):
     """Seeds the engine's own stream of random numbers."""
     max_model_len: Positive | None = None
     """Tokens of prompt and answer together; `None`: what the model's config says."""
+    adapters: Mapping[str, Path] = Field(default_factory=dict)
+    """LoRA adapters over these weights: their names here, and their directories in PEFT's layout."""
 
 
 class HttpSettings(EngineSettings):
@@ -79,6 +92,24 @@ class HttpSettings(EngineSettings):
     """The first wait; a server's `Retry-After` goes before it."""
     headers: Mapping[str, str] = Field(default_factory=dict)
     """Further request headers."""
+
+
+class ReplaySettings(EngineSettings):
+    """A recorded run that answers."""
+
+    patience: Annotated[float, Field(gt=0)] = 2.0
+    """Seconds that a call of parallel nodes waits for the calls recorded before it, since any was answered."""
+    ignore: str | None = None
+    """A regular expression; what it matches in messages is left out when they are compared (a date, an id)."""
+
+    @field_validator("ignore")
+    @classmethod
+    def _is_a_pattern(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from error
+        return value
 
 
 Settings = TypeVar("Settings", bound=EngineSettings)

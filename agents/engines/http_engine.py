@@ -4,7 +4,8 @@ One aiohttp session lives on the engine's own thread. Token ids and log-probabil
 gives them; a server that refuses to be asked for them is asked without, once and for all. 429, 503 and lost
 connections are tried again, waiting longer each time.
 
-A server's weights are its own: `policy` is the model's name there, and `reload` is refused.
+A server's weights are its own: `policy` is the model's name there, and `reload` is refused. LoRA adapters are further
+names in a server's list of models.
 Not covered: the server's life, other protocols than chat completions, media.
 """
 
@@ -64,6 +65,7 @@ class HttpEngine:
         if not _is_address(self._url):
             raise UserError(f"{url!r} is no address of a server; give one like 'http://localhost:8000/v1'.")
         self._model = ""
+        self._others: frozenset[str] | None = None
         self._dialect = Dialect()
         self._failures = Failures(self._url, self.settings.max_retries + 1, self.settings.timeout)
         self._loop = LoopThread("tutelage-http")
@@ -115,6 +117,30 @@ class HttpEngine:
             f"connect('vllm:{directory}')."
         )
 
+    def name_with(self, adapter: str) -> str:
+        """The address and an adapter's name there."""
+        return f"{self._url}#{adapter}"
+
+    def policy_with(self, adapter: str | None) -> str:
+        """An adapter's name at the server, which is all that is known of its weights.
+
+        Raises:
+            UserError: The server lists no such model.
+        """
+        if adapter is not None and self._others is not None and adapter not in self._others:
+            raise UserError(
+                f"{self._url} has no adapter {adapter!r}; it has: {', '.join(sorted(self._others))}."
+            )
+        return adapter or self._model
+
+    def reload_adapter(self, adapter: str, directory: Path) -> None:
+        """Refuse, as `reload` does.
+
+        Raises:
+            UserError: Always.
+        """
+        self.reload(directory)
+
     def close(self) -> None:
         """Close the connections; twice is harmless."""
         atexit.unregister(self._finalizer)
@@ -150,6 +176,7 @@ class HttpEngine:
 
     def _choose(self, model: str | None, models: list[dict[str, Any]]) -> tuple[str, int | None]:
         known = {str(entry["id"]): entry for entry in models}
+        self._others = frozenset(known)
         if model is None:
             if not known:
                 raise ServerError(f"{self._url} serves no model; start the server with one.")
@@ -167,7 +194,7 @@ class HttpEngine:
         async with self._post(request, streaming=False) as response:
             body = await self._body(response)
         try:
-            return read_answer(body, self._model, request.n)
+            return read_answer(body, self.policy_with(request.adapter), request.n)
         except NotOpenAI as error:
             raise self._failures.strange(str(error)) from error
 
@@ -175,7 +202,7 @@ class HttpEngine:
         async with self._post(request, streaming=True) as response:
             async for event in self._events(response):
                 try:
-                    yield read_piece(event, self._model)
+                    yield read_piece(event, self.policy_with(request.adapter))
                 except NotOpenAI as error:
                     raise self._failures.strange(str(error)) from error
 
@@ -200,9 +227,10 @@ class HttpEngine:
     async def _post(self, request: Request, *, streaming: bool) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request, again where that may help, and give the response once its status is 200."""
         assert self._session is not None
+        model = self.policy_with(request.adapter)
         tries = 0
         while True:
-            body = request_body(request, self._model, self._dialect, streaming=streaming)
+            body = request_body(request, model, self._dialect, streaming=streaming)
             asked = self._dialect
             try:
                 response = await self._session.post(f"{self._url}/chat/completions", json=body)
@@ -221,7 +249,7 @@ class HttpEngine:
                         if await self._adapt(response, asked):
                             continue
                         raise self._failures.refused(
-                            response.status, await response.text(errors="replace"), self._model
+                            response.status, await response.text(errors="replace"), model
                         )
                     wait = self._pause(tries, response.headers.get("Retry-After"))
             tries += 1

@@ -1,7 +1,8 @@
 """The OpenAI chat protocol on the wire: what is sent, and what an answer must look like to be believed.
 
-Beyond the protocol, vLLM's `return_token_ids` is asked for and read. Servers differ in what they accept;
-`Dialect` holds what a server has refused so far, so that it is asked once only.
+Beyond the protocol, vLLM's `return_token_ids` is asked for and read. An answer that has to fit a schema (a tool that
+must be called) has no log-probabilities: a server's are then of another distribution than the model's. Servers differ
+in what they accept; `Dialect` holds what a server has refused so far, so that it is asked once only.
 
 Not covered: the connection itself (`http_engine`).
 """
@@ -58,7 +59,7 @@ def request_body(request: Request, model: str, dialect: Dialect, *, streaming: b
     }
     if sampling.stop:
         body["stop"] = list(sampling.stop)
-    if sampling.logprobs and dialect.logprobs:
+    if sampling.logprobs and dialect.logprobs and not _is_constrained(request):
         body["logprobs"] = True
     if dialect.token_ids:
         body["return_token_ids"] = True
@@ -71,6 +72,17 @@ def request_body(request: Request, model: str, dialect: Dialect, *, streaming: b
         if dialect.stream_usage:
             body["stream_options"] = {"include_usage": True}
     return body
+
+
+def _is_constrained(request: Request) -> bool:
+    """Whether a server lets the model say only what fits a schema.
+
+    Servers then give log-probabilities among the tokens that fit, which are not the model's own; so they are not
+    asked for.
+    """
+    choice = request.tool_choice
+    strict = any((tool.get("function") or {}).get("strict") for tool in request.tools)
+    return bool(request.tools) and choice != "none" and (strict or choice not in (None, "auto"))
 
 
 def read_answer(body: Any, policy: str, n: int) -> Answer:

@@ -8,13 +8,15 @@ import asyncio
 import atexit
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
+from tutelage.agents.adapter_directory import AdapterDirectory, open_adapter_directory
 from tutelage.agents.engine import Answer, Piece, Request
 from tutelage.agents.engines.gate import Gate
 from tutelage.agents.engines.loop_thread import LoopThread
 from tutelage.agents.engines.prompt_renderer import PromptRenderer
+from tutelage.agents.gathering import Gathering
 from tutelage.agents.model_directory import ModelDirectory, open_model_directory
 from tutelage.errors import ContextTooLong, UserError
 
@@ -26,16 +28,25 @@ Prompt = tuple[int, ...]
 class LocalEngine(ABC):
     """An `Engine` over a model directory; a subclass computes, in the engine's own thread."""
 
-    def __init__(self, kind: str, directory: str | Path, max_model_len: int | None) -> None:
-        """Check the directory and load its tokenizer, which is quick; the subclass loads the weights.
+    def __init__(
+        self,
+        kind: str,
+        directory: str | Path,
+        max_model_len: int | None,
+        adapters: Mapping[str, Path] | None = None,
+    ) -> None:
+        """Check the directories and load the tokenizer, which is quick; the subclass loads the weights.
 
         Raises:
-            ModelDirectoryError: Something in the directory is missing or broken.
+            ModelDirectoryError: Something in a directory is missing or broken, or an adapter does not fit.
         """
         self._model = open_model_directory(directory)
         self._prompts = PromptRenderer(self._model)
         self._name = f"{kind}:{self._model.path}"
         self._policy = self._model.policy()
+        self._adapters: dict[str, AdapterDirectory] = {
+            name: open_adapter_directory(path, self._model) for name, path in (adapters or {}).items()
+        }
         self._directory = self._model.path
         self._context_length = _context_length(self._model, max_model_len)
         self._gate = Gate()
@@ -94,6 +105,33 @@ class LocalEngine(ABC):
         self._model.check_fits(other)
         self._loop.run(self._exchange(other, other.policy()))
 
+    def name_with(self, adapter: str) -> str:
+        """The engine's name and an adapter's: `vllm:/models/a#critic`."""
+        return f"{self._name}#{adapter}"
+
+    def policy_with(self, adapter: str | None) -> str:
+        """Content hashes of the base and of an adapter, joined by `+`; of the base alone without one.
+
+        Raises:
+            UserError: There is no such adapter.
+        """
+        if adapter is None:
+            return self._policy
+        if adapter not in self._adapters:
+            known = ", ".join(sorted(self._adapters)) or "none"
+            raise UserError(f"{self._name} has no adapter {adapter!r}; it has: {known}.")
+        return f"{self._policy}+{self._adapters[adapter].policy}"
+
+    def reload_adapter(self, adapter: str, directory: Path) -> None:
+        """Take another version of an adapter, after what is in flight has finished.
+
+        Raises:
+            ModelDirectoryError: It is broken or does not fit the base; nothing has changed.
+            EngineError: The engine could not take it.
+        """
+        self.policy_with(adapter)
+        self._loop.run(self._exchange_adapter(adapter, open_adapter_directory(directory, self._model)))
+
     def close(self) -> None:
         """Free the weights and end the thread; twice is harmless."""
         atexit.unregister(self._finalizer)
@@ -115,15 +153,26 @@ class LocalEngine(ABC):
     async def _load(self, model: ModelDirectory) -> None:
         """Take other weights, in the engine's thread, with no request in flight."""
 
+    @abstractmethod
+    async def _load_adapter(self, name: str, adapter: AdapterDirectory) -> None:
+        """Take an adapter in the place of the one of this name, with no request in flight."""
+
     async def _admit(self, request: Request) -> Answer:
         prompt, max_tokens = self._fit(request)
         async with self._gate.shared():
-            return await self._answer(request, prompt, max_tokens)
+            answer = await self._answer(request, prompt, max_tokens)
+        for completion in answer.completions:
+            self._prompts.remember(request, prompt, completion)
+        return answer
 
     async def _admit_stream(self, request: Request) -> AsyncIterator[Piece]:
         prompt, max_tokens = self._fit(request)
+        gathering = Gathering()
         async with self._gate.shared():
             async for piece in self._pieces(request, prompt, max_tokens):
+                gathering.add(piece)
+                if piece.finish_reason:
+                    self._prompts.remember(request, prompt, gathering.answer().completions[0])
                 yield piece
 
     async def _exchange(self, model: ModelDirectory, policy: str) -> None:
@@ -132,7 +181,13 @@ class LocalEngine(ABC):
             self._policy = policy
             self._directory = model.path
 
+    async def _exchange_adapter(self, name: str, adapter: AdapterDirectory) -> None:
+        async with self._gate.exclusive():
+            await asyncio.shield(self._load_adapter(name, adapter))
+            self._adapters[name] = adapter
+
     def _fit(self, request: Request) -> tuple[Prompt, int]:
+        self.policy_with(request.adapter)
         prompt = self._prompts.render(request)
         if self._context_length is None:
             return prompt, request.sampling.max_tokens

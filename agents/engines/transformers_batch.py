@@ -37,6 +37,8 @@ class Row:
     """`max_tokens` and `logprobs` aside, the same for all rows of a batch."""
     on_token: OnToken | None = None
     """Called with every sampled token's id and log-probability as it comes, in the worker's thread."""
+    adapter: str | None = None
+    """The LoRA adapter that answers, the same for all rows of a batch; the caller has made it active."""
 
 
 @dataclass(frozen=True, slots=True)

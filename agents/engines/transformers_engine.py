@@ -2,7 +2,8 @@
 
 Requests that come within a few milliseconds share a batch when they sample alike. Token ids and raw
 log-probabilities are recorded as with vLLM. The engine keeps its own stream of random numbers, so that what
-others draw from torch does not change its samples; the order in which requests share batches does.
+others draw from torch does not change its samples; the order in which requests share batches does. A batch is
+computed with one LoRA adapter, or with the base alone.
 
 Not covered: tools, several GPUs, batches that a new request can join while they run.
 """
@@ -13,10 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tutelage.agents.adapter_directory import AdapterDirectory
 from tutelage.agents.engine import Answer, Completion, Piece, Request
 from tutelage.agents.engines.local_engine import LocalEngine, Prompt
 from tutelage.agents.engines.micro_batcher import MicroBatcher
 from tutelage.agents.engines.optional import require
+from tutelage.agents.engines.transformers_adapters import TransformersAdapters
 from tutelage.agents.model_directory import ModelDirectory
 from tutelage.agents.settings import TransformersSettings
 from tutelage.errors import EngineError
@@ -43,18 +46,20 @@ class TransformersEngine(LocalEngine):
         self._batch = require(
             "tutelage.agents.engines.transformers_batch", needed_by=NEEDED_BY, install="transformers"
         )
-        super().__init__("transformers", directory, self.settings.max_model_len)
+        super().__init__("transformers", directory, self.settings.max_model_len, self.settings.adapters)
         self._device = self.settings.device or ("cuda" if self._torch.cuda.is_available() else "cpu")
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tutelage-generate")
         self._batcher = MicroBatcher[Any, Any](
             self._run, size=self.settings.batch_size, wait_seconds=self.settings.wait_ms / 1000
         )
         self._weights: Any = self._read(self._model, self._device)
+        self._loras = self._adapt()
         self._random = self._first_random_state()
         self._hold(self._worker.shutdown)
 
     async def _answer(self, request: Request, prompt: Prompt, max_tokens: int) -> Answer:
-        row = self._batch.Row(prompt, max_tokens, request.sampling)
+        policy = self.policy_with(request.adapter)
+        row = self._batch.Row(prompt, max_tokens, request.sampling, adapter=request.adapter)
         results = await asyncio.gather(*(self._batcher.submit(_kind(request), row) for _ in range(request.n)))
         keep = request.sampling.logprobs
         completions = tuple(
@@ -66,7 +71,7 @@ class TransformersEngine(LocalEngine):
             )
             for result in results
         )
-        return Answer(completions=completions, prompt_token_ids=prompt, policy=self._policy)
+        return Answer(completions=completions, prompt_token_ids=prompt, policy=policy)
 
     async def _pieces(self, request: Request, prompt: Prompt, max_tokens: int) -> AsyncIterator[Piece]:
         loop = asyncio.get_running_loop()
@@ -75,7 +80,8 @@ class TransformersEngine(LocalEngine):
         def on_token(token: int, logprob: float) -> None:
             loop.call_soon_threadsafe(tokens.put_nowait, (token, logprob))
 
-        row = self._batch.Row(prompt, max_tokens, request.sampling, on_token)
+        policy = self.policy_with(request.adapter)
+        row = self._batch.Row(prompt, max_tokens, request.sampling, on_token, request.adapter)
         whole = asyncio.create_task(self._batcher.submit(_kind(request), row))
         whole.add_done_callback(lambda _: tokens.put_nowait(None))
         ids: list[int] = []
@@ -86,7 +92,7 @@ class TransformersEngine(LocalEngine):
                 new = self._settled(ids, request)[len(sent) :]
                 sent += new
                 logprobs = (item[1],) if request.sampling.logprobs else None
-                yield Piece(text=new, token_ids=(item[0],), logprobs=logprobs, policy=self._policy)
+                yield Piece(text=new, token_ids=(item[0],), logprobs=logprobs, policy=policy)
             result = await whole
         finally:
             whole.cancel()
@@ -94,7 +100,7 @@ class TransformersEngine(LocalEngine):
             text=result.text[len(sent) :],
             finish_reason=result.finish_reason,
             prompt_token_ids=prompt,
-            policy=self._policy,
+            policy=policy,
         )
 
     def _settled(self, ids: Sequence[int], request: Request) -> str:
@@ -113,7 +119,7 @@ class TransformersEngine(LocalEngine):
     def _generate(self, rows: Sequence[Any]) -> Sequence[Any]:
         cuda = [self._weights.device] if self._weights.device.type == "cuda" else []
         try:
-            with self._torch.random.fork_rng(devices=cuda):
+            with self._torch.random.fork_rng(devices=cuda), self._loras.using(rows[0].adapter):
                 self._set_random_state(self._random)
                 results: Sequence[Any] = self._batch.generate_batch(self._weights, self._prompts.decode, rows)
                 self._random = self._random_state()
@@ -129,7 +135,25 @@ class TransformersEngine(LocalEngine):
 
     def _exchange_weights(self, model: ModelDirectory) -> None:
         fresh = self._read(model, "cpu")
-        self._weights.load_state_dict(fresh.state_dict())
+        self._loras.exchange_base(fresh.state_dict())
+
+    def _adapt(self) -> TransformersAdapters:
+        try:
+            return TransformersAdapters(
+                self._weights, {name: each.path for name, each in self._adapters.items()}
+            )
+        except (OSError, RuntimeError, ValueError) as error:
+            raise EngineError(f"{self.name} could not take its adapters: {_first_line(error)}") from error
+
+    async def _load_adapter(self, name: str, adapter: AdapterDirectory) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(
+                self._worker, self._loras.exchange, name, adapter.path
+            )
+        except (OSError, RuntimeError, ValueError) as error:
+            raise EngineError(
+                f"{self.name} could not take the adapter {str(adapter.path)!r}: {_first_line(error)}"
+            ) from error
 
     def _read(self, model: ModelDirectory, device: str) -> Any:
         bars = self._transformers.utils.logging
@@ -169,9 +193,9 @@ class TransformersEngine(LocalEngine):
             self._torch.cuda.set_rng_state(state[1], self._weights.device)
 
 
-def _kind(request: Request) -> tuple[float, float, tuple[str, ...]]:
+def _kind(request: Request) -> tuple[float, float, tuple[str, ...], str | None]:
     sampling = request.sampling
-    return sampling.temperature, sampling.top_p, sampling.stop
+    return sampling.temperature, sampling.top_p, sampling.stop, request.adapter
 
 
 def _first_line(error: Exception) -> str:

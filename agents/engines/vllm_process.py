@@ -28,9 +28,12 @@ from tutelage.agents.model_directory import ModelDirectory
 from tutelage.agents.settings import VllmSettings
 from tutelage.errors import EngineError, UserError
 
-__all__ = ["VllmProcess", "import_vllm"]
+__all__ = ["VllmProcess", "first_line", "import_vllm"]
 
 GUARD = 'read -r _; kill -TERM "$@"; sleep 10; kill -KILL "$@"'
+
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""The greatest ranks that vLLM can be made ready for (`vllm.config.lora.MaxLoRARanks`)."""
 
 PATIENCE = 30.0
 """Seconds that child processes get to end by themselves."""
@@ -59,15 +62,27 @@ def import_vllm(module: str = "vllm") -> Any:
 class VllmProcess:
     """A running `AsyncLLM` with its child processes."""
 
-    def __init__(self, model: ModelDirectory, settings: VllmSettings, context_length: int | None) -> None:
+    def __init__(
+        self,
+        model: ModelDirectory,
+        settings: VllmSettings,
+        context_length: int | None,
+        adapter_ranks: Sequence[int] = (),
+    ) -> None:
         """Start it, for the running event loop; takes 10 to 60 seconds.
+
+        Args:
+            model: The base's directory.
+            settings: See `VllmSettings`.
+            context_length: Tokens of prompt and answer together.
+            adapter_ranks: The ranks of the LoRA adapters that it is to hold.
 
         Raises:
             EngineError: It could not start.
             UserError: An argument is refused before it starts.
         """
         before = set(multiprocessing.active_children())
-        self.llm = _start(model, settings, context_length)
+        self.llm = _start(_arguments(model, settings, context_length, adapter_ranks), settings)
         children = set(multiprocessing.active_children()) - before
         self.epitaph = (
             f"vllm:{model.path} died, and with it what was in flight; its own messages above say why; "
@@ -133,14 +148,18 @@ def _guard(pids: Sequence[int]) -> subprocess.Popen[bytes]:
     )
 
 
-def _start(model: ModelDirectory, settings: VllmSettings, context_length: int | None) -> Any:
+def first_line(error: Exception) -> str:
+    """What an error says first, or its kind."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _start(arguments: Mapping[str, Any], settings: VllmSettings) -> Any:
     engine_args = import_vllm("vllm.engine.arg_utils").AsyncEngineArgs
     async_llm = import_vllm("vllm.v1.engine.async_llm").AsyncLLM
-    on_cpu = bool(import_vllm("vllm.platforms").current_platform.is_cpu())
     variables = QUIET | {"HF_HUB_OFFLINE": "1", "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
-    if on_cpu:
+    if _on_cpu():
         variables["VLLM_CPU_KVCACHE_SPACE"] = str(settings.kv_cache_gib)
-    arguments = _arguments(model, settings, context_length, on_cpu)
     try:
         with _environment(variables), _nameless_main(), _without_interrupts(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -148,15 +167,19 @@ def _start(model: ModelDirectory, settings: VllmSettings, context_length: int | 
     except TypeError as error:
         raise UserError(f"vLLM refuses its arguments ({error}); see `extra`.") from error
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
         raise EngineError(
-            f"vLLM could not start on {str(model.path)!r}: {reason[0]} (its own messages are above)"
+            f"vLLM could not start on {arguments['model']!r}: {first_line(error)} (its own messages are above)"
         ) from error
 
 
+def _on_cpu() -> bool:
+    return bool(import_vllm("vllm.platforms").current_platform.is_cpu())
+
+
 def _arguments(
-    model: ModelDirectory, settings: VllmSettings, context_length: int | None, on_cpu: bool
+    model: ModelDirectory, settings: VllmSettings, context_length: int | None, ranks: Sequence[int]
 ) -> dict[str, Any]:
+    on_cpu = _on_cpu()
     arguments: dict[str, Any] = {
         "model": str(model.path),
         "load_format": "safetensors",
@@ -176,7 +199,22 @@ def _arguments(
         arguments["gpu_memory_utilization"] = settings.gpu_memory_utilization
     if settings.attention_backend is not None:
         arguments["attention_backend"] = _attention_backend(settings.attention_backend)
+    if ranks:
+        arguments |= _lora_arguments(ranks)
     return arguments | dict(settings.extra)
+
+
+def _lora_arguments(ranks: Sequence[int]) -> dict[str, Any]:
+    """Room for the adapters, and for one more that nothing ever takes.
+
+    vLLM's CPU kernels read the last slot for requests without an adapter that share a batch with others
+    (https://github.com/vllm-project/vllm/issues/48421); left empty, it adds zeros.
+    """
+    rank = next((each for each in RANKS if each >= max(ranks)), None)
+    if rank is None:
+        raise UserError(f"an adapter has rank {max(ranks)}; vLLM takes at most {RANKS[-1]}.")
+    slots = len(ranks) + 1
+    return {"enable_lora": True, "max_loras": slots, "max_cpu_loras": slots, "max_lora_rank": rank}
 
 
 def _attention_backend(name: str) -> Any:

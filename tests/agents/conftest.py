@@ -1,19 +1,22 @@
-"""What the tests of this room share: tiny models with random weights, a server that speaks the OpenAI protocol,
-and the rule that a standard test whose feature a chat model declares absent is not collected."""
+"""What the tests of this room share: tiny models with random weights, servers that speak the OpenAI protocol, a script
+that remembers what it said, and the rule that a standard test whose feature a model lacks is not collected."""
 
 import asyncio
 import json
 import re
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from tutelage.agents import ChatModel, connect
+from tutelage.agents import ChatModel, Completion, connect
+from tutelage.traces import Run, Store, Turn
 
 TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
@@ -230,3 +233,99 @@ def _argument(schema: dict[str, Any], question: str) -> Any:
         return int((re.findall(r"\d+", question) or ["1"])[0])
     quoted = re.search(r"'([^']+)'", question)
     return quoted.group(1) if quoted else question
+
+
+class Speaker:
+    """A script that remembers what it said."""
+
+    def __init__(self, *first: str | Completion | Exception) -> None:
+        self.first = list(first)
+        self.said: list[str] = []
+
+    def __call__(self, messages: Sequence[Mapping[str, Any]], index: int) -> str | Completion:
+        next_one = self.first.pop(0) if self.first else f"answer number {len(self.said)}"
+        if isinstance(next_one, Exception):
+            raise next_one
+        self.said.append(next_one.text if isinstance(next_one, Completion) else next_one)
+        return next_one
+
+    def on_record(self, run: Run, *others: "Speaker") -> list[Turn]:
+        """The turns, once it is sure that they are what was said, with the tokens that were sampled."""
+        turns = run.turns()
+        answered = [turn for turn in turns if turn.error is None]
+        assert Counter(turn.completion for turn in answered) == Counter(
+            chain(self.said, *(each.said for each in others))
+        )
+        for turn in answered:
+            assert bytes(turn.completion_token_ids or ()).decode() == turn.completion
+            assert len(turn.logprobs or ()) == len(turn.completion_token_ids or ())
+            assert turn.prompt_token_ids
+        assert len({(turn.call, turn.sample) for turn in turns}) == len(turns)
+        return turns
+
+
+@pytest.fixture
+def speaker() -> type[Speaker]:
+    return Speaker
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    with Store.open(tmp_path / "run").start_run({}) as run:
+        yield run
+
+
+@pytest.fixture
+def token_server() -> Iterator[tuple[str, list[str]]]:
+    """A server that gives token ids and log-probabilities, tool calls included, also in streams."""
+    said: list[str] = []
+
+    async def chat(request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        choices = [_choice(body, said, index) for index in range(body.get("n", 1))]
+        answer = {"choices": choices, "prompt_token_ids": [1, 2, 3], "model": body["model"]}
+        if not body.get("stream"):
+            return web.json_response(answer)
+        return await _streamed(request, answer)
+
+    with serving(chat) as address:
+        yield address, said
+
+
+def _choice(body: Any, said: list[str], index: int) -> dict[str, Any]:
+    text = f"answer number {len(said)}"
+    said.append(text)
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if body.get("tools") and body["messages"][-1]["role"] != "tool":
+        function = {"name": "add_up", "arguments": '{"a": 2, "b": 3}'}
+        message["tool_calls"] = [{"id": "1", "type": "function", "function": function}]
+    ids = list(text.encode())
+    return {
+        "index": index,
+        "message": message,
+        "token_ids": ids,
+        "logprobs": {"content": [{"logprob": -0.5} for _ in ids]} if body.get("logprobs") else None,
+        "finish_reason": "tool_calls" if "tool_calls" in message else "stop",
+    }
+
+
+async def _streamed(request: web.Request, answer: dict[str, Any]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    with suppress(ConnectionError):
+        async for event in _token_events(answer):
+            await response.write(f"data: {json.dumps(event)}\n\n".encode())
+            await asyncio.sleep(0.01)
+        await response.write(b"data: [DONE]\n\n")
+    return response
+
+
+async def _token_events(answer: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    choice = answer["choices"][0]
+    yield {"choices": [{"index": 0, "delta": {"role": "assistant"}}], "prompt_token_ids": [1, 2, 3]}
+    for token in choice["token_ids"]:
+        part = {"index": 0, "delta": {"content": chr(token)}, "token_ids": [token]}
+        yield {"choices": [part | {"logprobs": {"content": [{"logprob": -0.5}]}}]}
+    for index, call in enumerate(choice["message"].get("tool_calls", [])):
+        yield {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": index, **call}]}}]}
+    yield {"choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]}

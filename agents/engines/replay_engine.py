@@ -1,0 +1,171 @@
+"""An engine that answers from a recorded run: the same words, token ids, log-probabilities, policies, errors.
+
+A rollout's requests are answered by its own record, in recorded order; what equals no recorded call, or comes
+out of order, is a `ReplayDivergence`, or goes on live with another engine from there on. Outside a rollout a
+request is answered by the next call of equal content in the whole run.
+
+Not covered: new weights (`reload` is refused), calls that were cancelled in flight (no record holds them),
+the pieces in which a stream came (it comes as one).
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from tutelage.agents.engine import Answer, Engine, Piece, Request
+from tutelage.agents.engines.replay_call import ReplayCall, key_of
+from tutelage.agents.engines.replay_difference import Differences
+from tutelage.agents.engines.replay_record import open_record
+from tutelage.agents.settings import ReplaySettings
+from tutelage.errors import ReplayDivergence, UserError
+from tutelage.traces import current_recorder
+
+__all__ = ["ReplayEngine"]
+
+
+class ReplayEngine:
+    """An `Engine` over the record of a run."""
+
+    def __init__(self, run: str | Path, settings: ReplaySettings | None = None) -> None:
+        """Open a run for replay.
+
+        Args:
+            run: The run's directory, or its copy in one file.
+            settings: The engine's settings.
+
+        Raises:
+            StoreError: There is no run, or it cannot be read.
+        """
+        self.settings = settings or ReplaySettings()
+        self.name = f"replay:{run}"
+        self.context_length: int | None = None
+        self._record = open_record(run, self.settings.ignore)
+        self._closed = False
+        self._live: Engine | None = None
+        self._owns_live = False
+        self.policy = f"replay:{self._record.run.id}"
+        """Names the record; every answer carries the recorded policy instead."""
+
+    def go_on_with(self, live: Engine, *, owned: bool) -> None:
+        """Let another engine answer a rollout from its first divergence on, instead of stopping there.
+
+        Args:
+            live: The engine.
+            owned: Whether `close` closes it, too.
+        """
+        self._live = live
+        self._owns_live = owned
+
+    @property
+    def went_live(self) -> list[tuple[str, int]]:
+        """Task id and repeat of the rollouts that left the record and went on live."""
+        return self._record.live
+
+    def check(self) -> None:
+        """Check that the rollouts replayed so far asked every call that they have on record.
+
+        Rollouts that went on live are not checked.
+
+        Raises:
+            ReplayDivergence: Some calls were never asked.
+        """
+        self._record.check()
+
+    async def generate(self, request: Request) -> Answer:
+        """Answer from the record, or live after a divergence.
+
+        Raises:
+            ReplayDivergence: The record does not hold this request here, and there is no live engine.
+            TutelageError: The recorded call failed; the error is the recorded one.
+        """
+        found = await self._find(request)
+        if found is None:
+            assert self._live is not None
+            return _by(self._live.name, await self._live.generate(request))
+        call, done = found
+        if call.left:
+            raise self._read_on(call)
+        done()
+        if call.error is not None:
+            raise call.failure()
+        return call.answer()
+
+    async def stream(self, request: Request) -> AsyncIterator[Piece]:
+        """Give the recorded answer in one piece, or stream live after a divergence.
+
+        Raises:
+            ReplayDivergence: As for `generate`; also where the reader reads on beyond the recorded one.
+            TutelageError: The recorded call failed, maybe after a beginning.
+        """
+        found = await self._find(request)
+        if found is None:
+            assert self._live is not None
+            async for piece in self._live.stream(request):
+                yield _by(self._live.name, piece)
+            return
+        call, done = found
+        try:
+            yield call.piece()
+        finally:
+            done()
+        if call.left:
+            raise self._read_on(call)
+        if call.error is not None:
+            raise call.failure()
+
+    def reload(self, directory: Path) -> None:
+        """Refuse: a record has no weights.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(
+            f"{self.name} answers from a record and cannot take the weights of {str(directory)!r}; connect to "
+            "the engine that is to have them."
+        )
+
+    def close(self) -> None:
+        """Let go of the run, and of a live engine that was started for this one."""
+        if self._closed:
+            return
+        self._closed = True
+        self._record.release()
+        if self._live is not None and self._owns_live:
+            self._live.close()
+
+    async def _find(self, request: Request) -> tuple[ReplayCall, Callable[[], None]] | None:
+        """The recorded call that a request means, and how to say that it is answered; `None` to go on live."""
+        key = key_of(request, self._record.ignore)
+        recorder = current_recorder()
+        try:
+            if recorder is None:
+                return self._record.anywhere(key, request), _nothing
+            place = self._record.place(recorder, self.settings.patience)
+            index = await place.take(key, request)
+        except ReplayDivergence:
+            if self._live is None:
+                raise
+            if recorder is not None:
+                self._record.place(recorder, self.settings.patience).go_live()
+            return None
+        return place.call(index), partial(place.done, index)
+
+    def _read_on(self, call: ReplayCall) -> ReplayDivergence:
+        recorder = current_recorder()
+        if recorder is None:
+            return ReplayDivergence(Differences(self._record.where, "outside a rollout", 0).read_on(call))
+        return self._record.place(recorder, self.settings.patience).read_on(call)
+
+
+Said = TypeVar("Said", Answer, Piece)
+
+
+def _by(name: str, said: Said) -> Said:
+    """An answer or a piece of a live engine, under its name."""
+    return said if said.model else replace(said, model=name)
+
+
+def _nothing() -> None:
+    """Outside a rollout nobody waits for a call to be answered."""

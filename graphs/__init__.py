@@ -5,6 +5,8 @@ from tutelage.graphs.hardness import Scale, confidence, is_hard, low_confidence,
 from tutelage.graphs.magicore import MagicoreState, annotated, magicore
 from tutelage.graphs.majority_vote import majority_vote
 from tutelage.graphs.one_shot import one_shot
+from tutelage.graphs.replay import Change, Replayed, areplay, replay
+from tutelage.graphs.rescoring import rescore
 from tutelage.graphs.rollout import arollout, rollout
 from tutelage.graphs.scorer import Scorer, combined, model_scorer, verifier_scorer
 from tutelage.graphs.self_refine import self_refine
@@ -13,11 +15,14 @@ from tutelage.graphs.tutoring import tutoring
 from tutelage.graphs.voting import elect
 
 __all__ = [
+    "Change",
     "LoopState",
     "MagicoreState",
+    "Replayed",
     "Scale",
     "Scorer",
     "annotated",
+    "areplay",
     "arollout",
     "best_of_k",
     "combined",
@@ -31,6 +36,8 @@ __all__ = [
     "majority_vote",
     "model_scorer",
     "one_shot",
+    "replay",
+    "rescore",
     "rollout",
     "self_refine",
     "solution_in",

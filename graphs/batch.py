@@ -13,7 +13,7 @@ from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
 
-from tutelage.errors import EngineError, StoreError, TutelageError
+from tutelage.errors import EngineError, ReplayDivergence, StoreError, TutelageError
 from tutelage.graphs.outcome import judge, record
 from tutelage.graphs.progress import Tally
 from tutelage.graphs.state import initial_state
@@ -71,7 +71,7 @@ class Batch:
     async def _one(self, recorder: RolloutRecorder) -> None:
         try:
             await self._roll(recorder)
-        except (EngineError, StoreError, asyncio.CancelledError) as error:
+        except (EngineError, ReplayDivergence, StoreError, asyncio.CancelledError) as error:
             with suppress(TutelageError):
                 cancelled = isinstance(error, asyncio.CancelledError)
                 recorder.abandon("interrupted" if cancelled else str(error))

@@ -15,6 +15,7 @@ import click
 
 from tutelage.cli.group import commands
 from tutelage.errors import TutelageError
+from tutelage.printable import printable
 
 __all__ = ["main", "run_command"]
 
@@ -56,7 +57,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(sentence: str) -> int:
-    click.echo(f"tutelage: {sentence}", err=True)
+    click.echo(f"tutelage: {printable(sentence)}", err=True)
     return MEND
 
 

@@ -12,10 +12,18 @@ __all__ = ["commands"]
 HOMES: Mapping[str, str] = {
     "demo": "demo",
     "run": "run",
+    "runs": "runs",
     "show": "show",
+    "sql": "sql",
+    "score": "score",
     "evaluate": "evaluate",
     "compare": "compare",
     "distill": "distill",
+    "export": "export",
+    "import": "import_",
+    "merge": "merge",
+    "copy": "copy",
+    "upgrade": "upgrade",
     "tasks": "tasks",
 }
 """Each command's module in this package, in the order of `--help`; the module calls it `command`."""
@@ -44,6 +52,7 @@ def commands() -> None:
     """Solver, critic and teacher loops that train the model they run on.
 
     TASKS is a file of tasks (JSON Lines) or FAMILY:DIFFICULTY:COUNT:SEED[:SPLIT], e.g. arithmetic:3:100:0. A
-    MODEL is embedded, vllm:DIR, transformers:DIR, the address of an OpenAI-compatible server, or
-    FILE.py:ATTRIBUTE, a ChatModel or a function that makes one. RUN is the directory of a recorded run.
+    MODEL is embedded, vllm:DIR, transformers:DIR, the address of an OpenAI-compatible server, replay:RUN, or
+    FILE.py:ATTRIBUTE, a ChatModel or a function that makes one. RUN is the directory of a recorded run, or a
+    copy of it in one file.
     """

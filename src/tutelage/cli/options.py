@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ import click
 from pydantic import BaseModel, ValidationError
 
 from tutelage.errors import UserError
+from tutelage.printable import HIDDEN
 from tutelage.types import Sampling, Task
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_json",
+    "as_json_lines",
     "engine_options",
     "judging_options",
     "load_object",
@@ -39,7 +42,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Settings = TypeVar("Settings", bound=BaseModel)
 
 SPLITS = ("train", "dev", "heldout")
-ENGINES = ("vllm", "transformers", "http", "https", "embedded")
+ENGINES = ("vllm", "transformers", "http", "https", "embedded", "replay")
 OBJECT = re.compile(r".+:[A-Za-z_]\w*")
 VERIFIERS = ("exact", "numeric", "math_answer", "step_checker", "family_answer")
 
@@ -51,9 +54,33 @@ def as_json(command: Command) -> Command:
     )
 
 
+def as_json_lines(command: Command) -> Command:
+    """Give a command that lists things the option `--json`."""
+    option = click.option(
+        "--json", "json_", is_flag=True, help="Print one JSON object a line instead of text."
+    )
+    return option(command)
+
+
 def print_json(value: Mapping[str, Any]) -> None:
-    """Print one line of JSON; what is not plain data is an error of the program."""
-    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    """Print one line of JSON; what is not plain data is an error of the program.
+
+    JSON has no NaN and no infinity: they become null. What a terminal could obey is escaped as JSON does it.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
+    click.echo(HIDDEN.sub(lambda match: json.dumps(match[0])[1:-1], text))
+
+
+def _finite(value: Any) -> Any:
+    """Plain data without numbers that JSON does not have."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def engine_options(command: Command) -> Command:

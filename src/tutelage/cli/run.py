@@ -19,6 +19,8 @@ from tutelage.cli.options import (
     tasks_of,
     verifier_of,
 )
+from tutelage.cli.reporting import report_of
+from tutelage.printable import printable
 
 if TYPE_CHECKING:
     from tutelage.traces import Run
@@ -97,11 +99,12 @@ def _report(run: "Run", json_: bool) -> int:
     if json_:
         print_json({"path": str(run.path), **numbers})
     else:
-        click.echo(f"{run.report()}\nrecorded in {run.path}")
+        click.echo(f"{report_of(run)}\nrecorded in {printable(str(run.path))}")
     if numbers["rollouts"]["done"]:
         return 0
     first = next(iter(run.rollouts("failed")), None)
-    click.echo(f"tutelage: every rollout failed; the first: {first.error if first else 'unknown'}", err=True)
+    reason = printable(first.error or "") if first else "unknown"
+    click.echo(f"tutelage: every rollout failed; the first: {reason}", err=True)
     return 1
 
 

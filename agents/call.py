@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tutelage.agents.engine import Answer, Completion, Engine, Request
+from tutelage.agents.engine import Answer, Completion, Engine, Quoted, Request
 from tutelage.errors import TutelageError, UserError
 from tutelage.traces import RecordedCall, RolloutRecorder, Sample, current_recorder
 from tutelage.types import Sampling
@@ -106,6 +106,7 @@ def make_call(
     node: str | None,
     stop: Sequence[str] | None,
     options: Mapping[str, Any],
+    quoted: Mapping[int, Quoted] | None = None,
 ) -> Call:
     """Read a call's keyword arguments.
 
@@ -130,6 +131,7 @@ def make_call(
             n=n,
             tools=tuple(options.get("tools") or ()),
             tool_choice=options.get("tool_choice"),
+            quoted=quoted or {},
         ),
         role=options.get("role") or node or "model",
         node=node,

@@ -28,7 +28,14 @@ from tutelage.agents.call import SAMPLING, Call, changed, make_call
 from tutelage.agents.engine import Answer, Engine
 from tutelage.agents.engines.adapted_engine import adapted
 from tutelage.agents.gathering import Gathering
-from tutelage.agents.messages import ai_message, as_dicts, metadata_of, tool_call_chunks, usage_of
+from tutelage.agents.messages import (
+    ai_message,
+    as_dicts,
+    metadata_of,
+    sampled_ids,
+    tool_call_chunks,
+    usage_of,
+)
 from tutelage.agents.sync import iterate_blocking, run_blocking
 from tutelage.errors import TutelageError, UserError
 from tutelage.types import Sampling
@@ -262,6 +269,7 @@ class ChatModel(BaseChatModel):
             node=_node(run_manager),
             stop=stop,
             options=options,
+            quoted=sampled_ids(messages),
         )
 
     async def _messages(self, call: Call) -> list[AIMessage]:

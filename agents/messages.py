@@ -20,9 +20,9 @@ from langchain_core.messages import (
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.output_parsers.openai_tools import make_invalid_tool_call, parse_tool_call
 
-from tutelage.agents.engine import Answer, Completion, Piece
+from tutelage.agents.engine import Answer, Completion, Piece, Quoted
 
-__all__ = ["ai_message", "as_dicts", "metadata_of", "tool_call_chunks", "usage_of"]
+__all__ = ["ai_message", "as_dicts", "metadata_of", "sampled_ids", "tool_call_chunks", "usage_of"]
 
 ROLES = {"human": "user", "system": "system", "ai": "assistant"}
 
@@ -39,6 +39,16 @@ def _as_dict(message: BaseMessage) -> Mapping[str, Any]:
         return {"role": role, "content": message.content}
     (converted,) = convert_to_openai_messages([message], text_format="string")
     return converted if isinstance(converted, dict) else {}
+
+
+def sampled_ids(messages: Sequence[BaseMessage]) -> dict[int, Quoted]:
+    """Give the ids that answers among the messages still carry, by the messages' index."""
+    carried = (
+        (index, message.response_metadata.get("prompt_token_ids"), message.response_metadata.get("token_ids"))
+        for index, message in enumerate(messages)
+        if isinstance(message, AIMessage)
+    )
+    return {index: (read, said) for index, read, said in carried if read is not None and said is not None}
 
 
 def ai_message(answer: Answer, completion: Completion, engine: str) -> AIMessage:

@@ -66,7 +66,7 @@ class Batch:
 
     async def _worker(self, waiting: Iterator[tuple[Task, int]]) -> None:
         for task, repeat in waiting:
-            await self._one(self.run.begin(task, repeat))
+            await self._one(await self.run.abegin(task, repeat))
 
     async def _one(self, recorder: RolloutRecorder) -> None:
         try:
@@ -88,7 +88,7 @@ class Batch:
             if "__interrupt__" in state:
                 raise RuntimeError("the graph stopped at an interrupt; a rollout has nobody to answer it")
             outcome = await asyncio.to_thread(judge, self.verifier, task, state)
-        record(recorder, outcome)
+        await record(recorder, outcome)
         self.tally.finished(outcome.final.score.passed)
 
     def _config(self, recorder: RolloutRecorder) -> Any:

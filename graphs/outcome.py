@@ -62,9 +62,9 @@ def judge(verifier: Verifier, task: Task, state: Mapping[str, Any]) -> Outcome:
     return Outcome(one(solution_in(state)), candidates, plain_state(state))
 
 
-def record(recorder: RolloutRecorder, outcome: Outcome) -> None:
+async def record(recorder: RolloutRecorder, outcome: Outcome) -> None:
     """Write candidates, scores and the end of the rollout, all or nothing."""
-    with recorder.together():
+    async with recorder.together():
         _record(recorder, outcome)
 
 

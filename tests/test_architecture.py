@@ -15,7 +15,10 @@ MAY_IMPORT = {
     "graphs": {"core", "tools", "traces", "agents", "graphs"},
     "training": {"core", "tools", "traces", "agents", "graphs", "training"},
     "cli": {"core", "tools", "traces", "agents", "graphs", "training", "cli"},
+    "testing": {"core", "tools", "traces", "agents", "graphs", "training", "testing"},
 }
+INSIDE = ("cli", "testing")
+"""Rooms that lie in the package itself."""
 HEAVY = ("datasets", "matplotlib", "torch", "transformers", "trl", "vllm")
 LONGEST_FILE = 600
 LONGEST_FUNCTION = 60
@@ -27,7 +30,7 @@ def room_files() -> Iterator[tuple[str, Path]]:
         if room == "core":
             yield from ((room, path) for path in folder.glob("*.py") if path.stem != "__main__")
         else:
-            folder = folder / "cli" if room == "cli" else folder
+            folder = folder / room if room in INSIDE else folder
             yield from ((room, path) for path in folder.rglob("*.py"))
 
 

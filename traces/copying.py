@@ -25,6 +25,7 @@ def copy_to_file(database: Database, target: Path) -> Path:
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _tidy(target)
         with database.reading() as connection:
             _copy(connection, part)
         part.rename(target)
@@ -34,6 +35,20 @@ def copy_to_file(database: Database, target: Path) -> Path:
         with suppress(OSError):
             part.unlink()
     return target
+
+
+def _tidy(target: Path) -> None:
+    """Take away what copies to this file left when they were killed."""
+    start = f".{target.name}."
+    for old in target.parent.iterdir():
+        process, _, end = old.name.removeprefix(start).partition(".")
+        if old.name.startswith(start) and end.startswith("part") and process.isdigit():
+            try:
+                os.kill(int(process), 0)
+            except ProcessLookupError:
+                old.unlink(missing_ok=True)
+            except PermissionError:
+                continue
 
 
 def _copy(source: sqlite3.Connection, file: Path) -> None:

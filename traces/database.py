@@ -43,7 +43,8 @@ PROBLEMS = {
     sqlite3.SQLITE_FULL: "the disk is full (or max_bytes is reached); what was committed is kept, "
     "so free some space and start the same command again",
     sqlite3.SQLITE_READONLY: "it is read-only; check the permissions of the directory and of run.sqlite",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that it exists and the permissions of its directory",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that it exists, the permissions of its directory, "
+    "and that this process may open more files",
     sqlite3.SQLITE_NOTADB: "run.sqlite is not a database; move it away or use another directory",
     sqlite3.SQLITE_CORRUPT: "run.sqlite is damaged; restore it from a copy or use another directory",
     sqlite3.SQLITE_BUSY: f"another program has held run.sqlite for more than {PATIENCE:.0f} s; close it",

@@ -2,7 +2,7 @@
 
 `Journal.write` returns, and `await Journal.awrite` resumes, when the action's rows are committed. Whoever
 comes first writes for all who wait: a thread that waits for the database finds its rows written by the one
-before it; the tasks of an event loop that are ready in one iteration are written together at its end.
+before it; the tasks of an event loop that are ready at about the same time are written together.
 
 An action that refuses its input (an exception of its own, before it has added a row) fails alone; where the
 file cannot be written, everything of the transaction fails and nothing of it is kept.
@@ -19,6 +19,9 @@ from tutelage.traces.database import Database
 from tutelage.traces.writing import Rows
 
 __all__ = ["Action", "Journal"]
+
+PATIENCE = 4
+"""Iterations of a busy event loop over which writes are gathered."""
 
 Result = TypeVar("Result")
 Action = Callable[[Rows], Result]
@@ -57,10 +60,15 @@ class Journal:
         self._pending.append(entry)
         if self._summoned is not loop:
             self._summoned = loop
-            loop.call_soon(self._flush_for, loop)
+            loop.call_soon(self._flush_for, loop, 0, PATIENCE)
         return await entry.future
 
-    def _flush_for(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _flush_for(self, loop: asyncio.AbstractEventLoop, before: int, patience: int) -> None:
+        """Write once nothing more has come in an iteration of the loop, or patience is at its end."""
+        waiting = len(self._pending)
+        if patience and waiting > before:
+            loop.call_soon(self._flush_for, loop, waiting, patience - 1)
+            return
         if self._summoned is loop:
             self._summoned = None
         try:

@@ -23,7 +23,10 @@ def nodes(connection: Connection, table: str, columns: str, leaves: Iterable[int
     sql = f"""WITH RECURSIVE path(id) AS (SELECT value FROM json_each(?) UNION
         SELECT n.parent FROM {table} n JOIN path p ON n.id = p.id WHERE n.parent IS NOT NULL)
         SELECT n.id, n.parent, {columns} FROM {table} n JOIN path p ON n.id = p.id"""
-    return {row[0]: row[1:] for row in connection.execute(sql, (wanted,))}
+    found = {row[0]: row[1:] for row in connection.execute(sql, (wanted,))}
+    if any(node[0] is not None and node[0] >= number for number, node in found.items()):
+        raise ValueError(f"a path of {table} that leads back")
+    return found
 
 
 class Conversations:

@@ -7,14 +7,14 @@ covered: scores given later (`Run.score`).
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
 from tutelage.errors import UserError
-from tutelage.traces.blobs import text_value
+from tutelage.traces.blobs import json_bytes, text_value
 from tutelage.traces.calls import Calls, RecordedCall
 from tutelage.traces.ids import new_id
 from tutelage.traces.journal import Action, Journal
@@ -43,6 +43,8 @@ class RolloutRecorder:
         self._ended: str | None = None
         self._calls = Calls(row)
         self._held: list[Action[None]] | None = None
+        self._holder = 0
+        self._checks: list[Callable[[], None]] = []
 
     def next_call(self) -> int:
         """Take the number of the next model call, from 0; the samples of one call share it."""
@@ -186,24 +188,18 @@ class RolloutRecorder:
 
         await self._journal.awrite(action)
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Write the candidates, scores and the end of this block in one transaction, when the block ends.
+    def together(self) -> "Together":
+        """Write the candidates, scores and the end of a block in one transaction, when the block ends.
 
-        If the block raises, nothing of it is written.
+        `with recorder.together(): ...`, or `async with` to write together with what other tasks of this event
+        loop write. If the block raises, nothing of it is written. Nothing is awaited inside it; what other
+        threads record meanwhile is written at once.
         """
-        held: list[Action[None]] = []
-        self._held = held
-        try:
-            yield
-        finally:
-            self._held = None
+        return Together(self)
 
-        def action(rows: Rows) -> None:
-            for each in held:
-                each(rows)
-
-        self._journal.write(action)
+    def before_finish(self, check: Callable[[], None]) -> None:
+        """Ask `check` before the rollout is done; where it raises, the rollout is not."""
+        self._checks.append(check)
 
     def finish(self, answer: str | None = None, output: object = None) -> None:
         """End the rollout as done.
@@ -216,6 +212,8 @@ class RolloutRecorder:
             UserError: The output is not plain data, or the rollout has ended.
             StoreError: It could not be written; the rollout is still running.
         """
+        for check in self._checks:
+            check()
         self._end("done", answer=answer, output=output)
 
     def fail(self, error: str, output: object = None) -> None:
@@ -257,7 +255,7 @@ class RolloutRecorder:
         self._do(checked)
 
     def _do(self, action: Action[None]) -> None:
-        if self._held is not None:
+        if self._held is not None and self._holder == threading.get_ident():
             self._held.append(action)
         else:
             self._journal.write(action)
@@ -270,10 +268,12 @@ class RolloutRecorder:
         answer: str | None = None,
         output: object = None,
     ) -> None:
+        what = f"the output of rollout {self.rollout.id!r}"
+        raw = None if output is None else json_bytes(output, what)
+
         def action(rows: Rows) -> None:
             self._must_run()
-            what = f"the output of rollout {self.rollout.id!r}"
-            content = None if output is None else rows.json(output, what)
+            content = None if raw is None else rows.body(raw)
             rows.flush()
             values = (status, text_value(error), text_value(answer), time.time(), content, self._row)
             rows.connection.execute(END, values)
@@ -292,6 +292,52 @@ class RolloutRecorder:
                 f"rollout {self.rollout.id!r} of task {self.rollout.task.id!r} is {self._ended} already; "
                 "record everything before its end (a later score: Run.score)"
             )
+
+
+class Together:
+    """A block whose rows are written at its end; made by `RolloutRecorder.together`."""
+
+    def __init__(self, recorder: RolloutRecorder) -> None:
+        """Hold what `recorder` is told from `with` on."""
+        self._recorder = recorder
+        self._held: list[Action[None]] = []
+
+    def __enter__(self) -> None:
+        """Begin to hold."""
+        self._recorder._held = self._held
+        self._recorder._holder = threading.get_ident()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Write, unless the block raised."""
+        self._recorder._held = None
+        if kind is None:
+            with self._undone():
+                self._recorder._journal.write(self._all)
+
+    async def __aenter__(self) -> None:
+        """Begin to hold."""
+        self.__enter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Write, unless the block raised."""
+        self._recorder._held = None
+        if kind is None:
+            with self._undone():
+                await self._recorder._journal.awrite(self._all)
+
+    def _all(self, rows: Rows) -> None:
+        for action in self._held:
+            action(rows)
+
+    @contextmanager
+    def _undone(self) -> Iterator[None]:
+        """Take back the end of the rollout where it was not written."""
+        before = self._recorder._ended
+        try:
+            yield
+        except BaseException:
+            self._recorder._ended = before
+            raise
 
 
 def score_row(rollout_id: str, score: Score, subject: Subject, subject_id: str | None) -> ScoreRow:

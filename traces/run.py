@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -111,16 +112,22 @@ class Run:
             UserError: This task and repeat are running, done or failed already, or another task has its id.
             StoreError: The run cannot be written.
         """
+        rollout, journal = self._fresh(task, repeat), self._store.writing()
+        return RolloutRecorder(journal, journal.write(partial(self._begun, rollout)), rollout)
+
+    async def abegin(self, task: Task, repeat: int = 0) -> RolloutRecorder:
+        """The same, written together with what other tasks of this event loop write."""
+        rollout, journal = self._fresh(task, repeat), self._store.writing()
+        return RolloutRecorder(journal, await journal.awrite(partial(self._begun, rollout)), rollout)
+
+    def _fresh(self, task: Task, repeat: int) -> Rollout:
         if repeat < 0:
             raise UserError(f"a rollout's repeat is 0 or more, not {repeat!r}")
-        rollout = Rollout(
+        return Rollout(
             id=new_id(), run_id=self.id, task=task, repeat=repeat, status="running", started=time.time()
         )
-        journal = self._store.writing()
-        row = journal.write(lambda rows: self._begun(rows, rollout))
-        return RolloutRecorder(journal, row, rollout)
 
-    def _begun(self, rows: Rows, rollout: Rollout) -> int:
+    def _begun(self, rollout: Rollout, rows: Rows) -> int:
         number = rows.task(rollout.task)
         sql = f"SELECT r.status FROM rollouts r WHERE r.task = ? AND r.repeat = ? AND {COUNTED}"
         taken = rows.connection.execute(sql, (number, rollout.repeat)).fetchone()

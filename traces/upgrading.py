@@ -48,7 +48,8 @@ def upgrade_run(path: str | Path) -> Path:
     if not file.is_file():
         raise StoreError(f"no run is recorded in {str(path)!r}: it has no file {FILE!r}")
     lock = WriterLock(directory)
-    fresh = directory / f".upgrade-{os.getpid()}"
+    fresh = directory / ".upgrade"
+    shutil.rmtree(fresh, ignore_errors=True)
     try:
         with closing(sqlite3.connect(file, isolation_level=None)) as connection:
             if schema_version(connection, str(path)) != 1:

@@ -106,6 +106,8 @@ class ReplayEngine:
                 yield _by(self._live.name, piece)
             return
         call, done = found
+        if call.left:
+            done()
         try:
             yield call.piece()
         finally:

@@ -12,6 +12,8 @@ last of them is closed, the run is closed, too. Not covered: what happens to a r
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -116,7 +118,10 @@ class ReplayRecord:
         Raises:
             ReplayDivergence: Some were not.
         """
-        if any(progress.diverged and not progress.live for progress in self._touched.values()):
+        self._check(self._touched)
+
+    def _check(self, touched: Mapping[RolloutKey, Progress]) -> None:
+        if any(progress.diverged and not progress.live for progress in touched.values()):
             return
         missing = {
             f"task {task!r}, repeat {repeat}": [
@@ -126,7 +131,7 @@ class ReplayRecord:
                 )
                 if not answered
             ]
-            for (task, repeat), progress in self._touched.items()
+            for (task, repeat), progress in touched.items()
             if not progress.complete
         }
         if missing:
@@ -148,6 +153,7 @@ class ReplayRecord:
             place.not_recorded()
         else:
             self._touched[key] = place.progress
+            recorder.before_finish(partial(self._check, {key: place.progress}))
         return place
 
     def _known(self) -> dict[RolloutKey, str]:

@@ -1,9 +1,9 @@
 """A user's own LangGraph app with our chat model inside leaves every sampled token on record, once."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import pairwise
 from operator import add
 from typing import Annotated, Any, TypedDict
 
@@ -260,16 +260,17 @@ async def test_an_answer_that_must_fit_a_schema_has_its_tokens_but_not_the_model
     assert [turn.logprobs is None for turn in turns] == [True, True, True, False]
 
 
-async def test_a_conversation_that_a_restart_interrupts_goes_on_by_the_recorded_ids(run: Run) -> None:
-    said: list[Any] = [HumanMessage("What is 7+8?")]
-    for _ in range(3):
-        hostile = Sampling(temperature=2.0, max_tokens=24)
+async def test_conversations_that_a_restart_interrupts_go_on_by_the_recorded_ids(run: Run) -> None:
+    said: list[Any] = [[HumanMessage(f"What is 7+{number}?")] for number in range(24)]
+    for repeat in range(2):
+        hostile = Sampling(temperature=2.0, max_tokens=48)
         with (
             connect("embedded+transformers", sampling=hostile) as model,
-            recording(run.begin(TASK, len(run.rollouts()))),
+            recording(run.begin(TASK, repeat)),
         ):
-            said += [await model.ainvoke(said), HumanMessage("Sure?")]
-    turns = run.turns()
-    for before, after in pairwise(turns):
-        whole = (*(before.prompt_token_ids or ()), *(before.completion_token_ids or ()))
-        assert (after.prompt_token_ids or ())[: len(whole)] == whole
+            answers = await asyncio.gather(*(model.ainvoke(messages) for messages in said))
+        said = [[*told, answer, HumanMessage("Sure?")] for told, answer in zip(said, answers, strict=True)]
+    for first, _, second, _ in (messages[1:] for messages in said):
+        before, after = first.response_metadata, second.response_metadata
+        whole = before["prompt_token_ids"] + before["token_ids"]
+        assert after["prompt_token_ids"][: len(whole)] == whole

@@ -87,7 +87,10 @@ class Batch:
             state = await self.app.ainvoke(initial_state(self.keys, task), self._config(recorder))
             if "__interrupt__" in state:
                 raise RuntimeError("the graph stopped at an interrupt; a rollout has nobody to answer it")
-            outcome = await asyncio.to_thread(judge, self.verifier, task, state)
+            if getattr(self.verifier, "quick", False):
+                outcome = judge(self.verifier, task, state)
+            else:
+                outcome = await asyncio.to_thread(judge, self.verifier, task, state)
         await record(recorder, outcome)
         self.tally.finished(outcome.final.score.passed)
 

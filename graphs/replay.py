@@ -7,7 +7,7 @@ the final state, and tasks of which some repeats never came to their end (they a
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -142,9 +142,10 @@ async def areplay(
 ) -> Replayed:
     """The same inside an event loop; see `replay`."""
     with Run.open(run) as recorded:
-        tasks, repeats, left_out = _again(recorded)
+        ended = _finished(recorded)
+        tasks, repeats, left_out = _again(recorded, ended)
         judge = verifier or _verifier_of(recorded)
-        before = _outcomes(recorded, judge.name)
+        before = _outcomes(recorded, ended, judge.name)
     with connect(f"replay:{run}", sampling=sampling, live=live) as model:
         again = await arollout(
             _built(graph, model),
@@ -155,7 +156,7 @@ async def areplay(
             concurrency=concurrency,
             progress=progress,
         )
-        after = _outcomes(again, judge.name)
+        after = _outcomes(again, _finished(again), judge.name)
         changes = tuple(_changes(before, after))
         engine = model.engine
         assert isinstance(engine, ReplayEngine)
@@ -176,9 +177,9 @@ def _finished(run: Run) -> list[Rollout]:
     return [*run.rollouts("done"), *run.rollouts("failed")]
 
 
-def _again(run: Run) -> tuple[list[Task], int, int]:
+def _again(run: Run, ended: Sequence[Rollout]) -> tuple[list[Task], int, int]:
     """The tasks to run again, their repeats, and how many tasks are left out."""
-    ends = {(each.task.id, each.repeat): each.task for each in _finished(run)}
+    ends = {(each.task.id, each.repeat): each.task for each in ended}
     if not ends:
         raise UserError(f"run {run.name!r} has no rollout that came to its end; there is nothing to replay")
     repeats = 1 + max(repeat for _, repeat in ends)
@@ -199,12 +200,11 @@ def _verifier_of(run: Run) -> Verifier:
     raise UserError(f"run {run.name!r} was judged by a verifier of yours; give it: replay(…, verifier=…)")
 
 
-def _outcomes(run: Run, verifier: str) -> dict[Key, Outcome]:
+def _outcomes(run: Run, ended: Sequence[Rollout], verifier: str) -> dict[Key, Outcome]:
     scores = run.scores(subject="rollout")
     passed = {each.rollout_id: each.score.passed for each in scores if each.score.name == verifier}
     return {
-        (each.task.id, each.repeat): Outcome(each.status, each.answer, passed.get(each.id))
-        for each in _finished(run)
+        (each.task.id, each.repeat): Outcome(each.status, each.answer, passed.get(each.id)) for each in ended
     }
 
 

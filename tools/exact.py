@@ -7,6 +7,7 @@ around the answer and no full stop, comma or semicolon at its end. Not covered: 
 
 import unicodedata
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tutelage.tools.answers import final_answer
 from tutelage.tools.verifier import outcome, reference_of
@@ -22,6 +23,7 @@ AFTER = ".,;"
 class Exact:
     """Compares the text of answers."""
 
+    quick: ClassVar[bool] = True
     name: str = "exact"
 
     def answer(self, solution: str) -> str | None:

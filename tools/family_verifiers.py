@@ -5,6 +5,7 @@ covered: tasks of no family; for those see `numeric`, `exact` and `math_answer`.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tutelage.tools.answers import final_answer, steps
 from tutelage.tools.exact import normalised
@@ -22,6 +23,7 @@ __all__ = ["FamilyAnswer", "StepChecker", "family_answer", "step_checker"]
 class FamilyAnswer:
     """Judges the final answer by the rule of the task's family."""
 
+    quick: ClassVar[bool] = True
     name: str = "family_answer"
 
     def answer(self, solution: str) -> str | None:
@@ -50,6 +52,7 @@ class FamilyAnswer:
 class StepChecker:
     """Judges every line of a solution by the exact check of the task's family."""
 
+    quick: ClassVar[bool] = True
     name: str = "step_checker"
 
     def answer(self, solution: str) -> str | None:

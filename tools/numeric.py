@@ -7,6 +7,7 @@ is not `33.3333`), and whether a percentage is meant as a fraction of one (`50%`
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 from tutelage.errors import UserError
 from tutelage.tools.answers import final_answer
@@ -21,6 +22,7 @@ __all__ = ["Numeric", "close", "numeric"]
 class Numeric:
     """Compares the numbers of answers."""
 
+    quick: ClassVar[bool] = True
     name: str = "numeric"
     relative_tolerance: float = 1e-6
     """Of the reference."""

@@ -16,7 +16,11 @@ LONGEST_QUOTE = 80
 
 @runtime_checkable
 class Verifier(Protocol):
-    """Judges solutions; see `tutelage.tools` for the ones that are shipped."""
+    """Judges solutions; see `tutelage.tools` for the ones that are shipped.
+
+    A batch asks a verifier in a thread, unless it has an attribute `quick` that is true: then judging takes so
+    little that a thread would cost more.
+    """
 
     @property
     def name(self) -> str:

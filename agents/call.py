@@ -44,7 +44,7 @@ class Call:
         """Ask the engine, record every completion, and give the turns' ids beside the answer."""
         try:
             answer = await self.engine.generate(self.request)
-        except TutelageError as error:
+        except Exception as error:
             self.record_failure(error)
             raise
         except asyncio.CancelledError as error:
@@ -135,8 +135,16 @@ def make_call(
         ),
         role=options.get("role") or node or "model",
         node=node,
-        parents=tuple(options.get("parents") or ()),
+        parents=_parents(options.get("parents") or ()),
     )
+
+
+def _parents(given: Sequence[str]) -> tuple[str, ...]:
+    wrong = [each for each in given if not isinstance(each, str)]
+    if wrong or isinstance(given, str):
+        shown = type(wrong[0]).__name__ if wrong else "one text"
+        raise UserError(f"parents are the ids of turns (message.response_metadata['turn_id']), not {shown}.")
+    return tuple(given)
 
 
 def changed(sampling: Sampling, changes: Mapping[str, Any]) -> Sampling:

@@ -268,7 +268,7 @@ class ChatModel(BaseChatModel):
             self.sampling,
             node=_node(run_manager),
             stop=stop,
-            options=options,
+            options=options if options.get("parents") else {**options, "parents": _quoted_turn(messages)},
             quoted=sampled_ids(messages),
         )
 
@@ -291,7 +291,7 @@ class ChatModel(BaseChatModel):
             with suppress(TutelageError):
                 call.record(gathering.answer(), error="the reader left before the end")
             raise
-        except TutelageError as error:
+        except Exception as error:
             call.record(gathering.answer(), error=str(error))
             raise
         yield self._last_chunk(gathering.answer(), call)
@@ -306,6 +306,15 @@ class ChatModel(BaseChatModel):
             chunk_position="last",
         )
         return ChatGenerationChunk(message=_with_turn(message, turn))
+
+
+def _quoted_turn(messages: Sequence[BaseMessage]) -> tuple[str, ...]:
+    """The turn that the newest answer in a prompt says it is; none where there is no such answer."""
+    for message in reversed(messages):
+        if isinstance(message, AIMessage):
+            turn = message.response_metadata.get("turn_id")
+            return (turn,) if isinstance(turn, str) else ()
+    return ()
 
 
 def _node(run_manager: RunManager) -> str | None:

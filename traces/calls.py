@@ -1,9 +1,10 @@
 """A rollout's model calls on their way to the rows: `RecordedCall`, `Sample`, and what connects them.
 
-Where a call names no parents, they are found: the newest assistant message of its prompt that an earlier
-turn of the rollout said (its text, and its first tool call where it has any). Token ids share their beginning
-with the latest sequences of the rollout. Not covered: quotes inside other messages; whoever writes such a
-prompt names the parents.
+Where a call names no parents, they are found: the newest assistant message of its prompt that an earlier turn
+of the rollout said, in the same place of the same conversation; or, where the conversation was changed, by its
+first tool call or its text, if one turn alone said that. Turns with an error said nothing. Token ids share their
+beginning with the parents' sequences or with the latest of the rollout. Not covered: quotes inside other
+messages; whoever writes such a prompt names the parents.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +19,14 @@ from tutelage.traces.blobs import json_bytes, json_text, text_value
 from tutelage.traces.earlier import Earlier
 from tutelage.traces.ids import new_id
 from tutelage.traces.record import Message, Turn
-from tutelage.traces.writing import Rows, names
+from tutelage.traces.writing import Node, Rows, names
 from tutelage.types import Sampling
 
 __all__ = ["Calls", "RecordedCall", "Sample"]
 
 Packed = tuple[bytes | None, bytes | None, str | bytes | None, bytes | None]
-Said = tuple[str, str]
-"""What identifies a turn in a later prompt: its text, and the id of its first tool call."""
+Place = tuple[int | None, int]
+"""Where a turn spoke, and what: the number of its prompt's last message and of its text's body."""
 
 
 @dataclass(slots=True)
@@ -69,20 +70,28 @@ class RecordedCall:
 class Calls:
     """What a rollout remembers of its turns while it runs."""
 
-    def __init__(self, row: int) -> None:
-        """Remember nothing yet of the rollout with this row number."""
+    def __init__(self, row: int, *, whole: bool = False) -> None:
+        """Remember nothing yet of the rollout with this row number.
+
+        Args:
+            row: The rollout's.
+            whole: All its calls come in one transaction, so that each is remembered at once.
+        """
         self._row = row
-        self._said: dict[Said, str] = {}
+        self._whole = whole
+        self._places: dict[Place, str] = {}
+        self._texts: dict[str, str | None] = {}
+        self._tool_calls: dict[str, str] = {}
         self._earlier = Earlier()
 
     def add(self, rows: Rows, call: RecordedCall) -> list[str]:
         """Add a call's rows; give the turns' ids.
 
         Raises:
-            UserError: A value cannot be recorded; nothing was added that counts.
+            UserError: A value cannot be recorded.
         """
         packed = [_packed(sample) for sample in call.completions]
-        self._add(rows, call, packed, tuple(call.parents) or self.parents(call.messages), 0)
+        self._add(rows, call, packed, tuple(call.parents), 0)
         return [sample.id for sample in call.completions]
 
     def add_turn(self, rows: Rows, turn: Turn) -> tuple[str, ...]:
@@ -97,25 +106,29 @@ class Calls:
             id=turn.id,
         )
         call = call_of(turn, sample)
-        parents = turn.parents or self.parents(turn.messages)
-        self._add(rows, call, [_packed(sample)], parents, turn.sample)
-        return parents
+        return self._add(rows, call, [_packed(sample)], turn.parents, turn.sample)
 
-    def parents(self, messages: Sequence[Message]) -> tuple[str, ...]:
+    def _parents(self, messages: Sequence[Message], path: Sequence[Node]) -> tuple[str, ...]:
         """Find the turn that said the newest assistant message which a turn of this rollout said."""
-        if not self._said:
+        if not self._texts and not self._tool_calls:
             return ()
-        for message in reversed(messages):
-            if message.get("role") == "assistant":
-                found = self._said.get(_said(message.get("content"), message.get("tool_calls")))
-                if found is not None:
-                    return (found,)
+        for message, (before, _, body) in zip(reversed(messages), reversed(path), strict=True):
+            if message.get("role") != "assistant":
+                continue
+            content, calls = message.get("content"), message.get("tool_calls")
+            found = self._places.get((before, body)) or (
+                self._tool_calls.get(_first_id(calls)) if calls else None
+            )
+            if found is None and isinstance(content, str) and not calls:
+                found = self._texts.get(content)
+            if found is not None:
+                return (found,)
         return ()
 
     def _add(
         self, rows: Rows, call: RecordedCall, packed: Sequence[Packed], parents: Sequence[str], first: int
-    ) -> None:
-        """Add a turn for every completion, numbered from `first`."""
+    ) -> tuple[str, ...]:
+        """Add a turn for every completion, numbered from `first`; give their parents."""
         ids = None if call.prompt_token_ids is None else id_bytes(call.prompt_token_ids)
         length = None if ids is None else len(ids) // WIDTH
         tools = None
@@ -124,8 +137,10 @@ class Calls:
         speaker = rows.speaker(
             (call.role, call.node, call.model, call.policy, call.author), call.sampling, tools
         )
-        quoted, prompt = names(parents), rows.prompt(call.messages)
-        read = None if ids is None else rows.read(ids, self._earlier)
+        prompt, path = rows.prompt(call.messages)
+        parents = tuple(parents) or self._parents(call.messages, path)
+        quoted = names(parents)
+        read = None if ids is None else rows.read(ids, self._earlier, parents)
         samples, error = max(call.samples, first + len(packed)), text_value(call.error)
         for sample, (own, logprobs, metadata, tool_calls) in zip(call.completions, packed, strict=True):
             written = rows.written(own, logprobs, read, length or 0)
@@ -151,13 +166,27 @@ class Calls:
                 metadata,
             )
             first += 1
-            whole = None if ids is None or own is None else ids + own
-            rows.then(self._remember, sample, written if whole else read, whole or ids)
+            place = (prompt, rows.text(sample.completion))
+            whole = (written, ids + own) if ids is not None and own is not None else (read, ids)
+            if call.error is not None:
+                continue
+            if self._whole:
+                self._remember(sample, place, whole)
+            else:
+                rows.then(self._remember, sample, place, whole)
+        return parents
 
-    def _remember(self, sample: Sample, number: int | None, whole: bytes | None) -> None:
-        self._said[_said(sample.completion, sample.tool_calls)] = sample.id
-        if number is not None and whole is not None:
-            self._earlier.add(number, whole)
+    def _remember(self, sample: Sample, place: Place, whole: tuple[int | None, bytes | None]) -> None:
+        number, ids = whole
+        if number is not None and ids is not None:
+            self._earlier.add(sample.id, number, ids)
+        if sample.tool_calls:
+            self._tool_calls[_first_id(sample.tool_calls)] = sample.id
+        elif sample.completion:
+            self._places[place] = sample.id
+            known = self._texts.setdefault(sample.completion, sample.id)
+            if known != sample.id:
+                self._texts[sample.completion] = None
 
 
 def call_of(turn: Turn, sample: Sample) -> RecordedCall:
@@ -202,6 +231,7 @@ def _packed(sample: Sample) -> Packed:
     )
 
 
-def _said(content: object, tool_calls: object) -> Said:
+def _first_id(tool_calls: object) -> str:
+    """The id of the first tool call; an empty text where there is none."""
     first = tool_calls[0] if isinstance(tool_calls, Sequence) and tool_calls else {}
-    return content if isinstance(content, str) else "", str(first.get("id", ""))
+    return str(first.get("id") or "") if isinstance(first, Mapping) else ""

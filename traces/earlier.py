@@ -1,38 +1,58 @@
-"""Which sequence of token ids a new one continues, among the latest of its rollout."""
+"""Which sequence of token ids a new one continues: a parent's, else one of the latest of its rollout."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from tutelage.traces.arrays import WIDTH
+from tutelage.traces.blobs import digest
 
 __all__ = ["Earlier"]
 
 RECENT = 16
-"""Sequences that are compared."""
+"""Sequences that are compared id by id."""
 SHARED = 16 * WIDTH
 """Bytes that have to be the same before sharing is worth a look."""
 
 
+class Known(NamedTuple):
+    """A sequence as it is remembered for good."""
+
+    number: int
+    length: int
+    """In bytes."""
+    name: bytes
+    """Its digest."""
+
+
 class Earlier:
-    """The latest sequences of a rollout, found by how they begin."""
+    """The sequences of a rollout: all by their digests, the latest as they are."""
 
     def __init__(self) -> None:
         """None yet."""
-        self._sequences: list[tuple[int, bytes]] = []
+        self._latest: list[tuple[int, bytes]] = []
+        self._of_turn: dict[str, Known] = {}
 
-    def add(self, number: int, ids: bytes) -> None:
-        """Remember a sequence by its number."""
+    def add(self, turn: str, number: int, ids: bytes) -> None:
+        """Remember what a turn read and wrote, by the number of its sequence."""
         if len(ids) >= SHARED:
-            self._sequences.append((number, ids))
-            del self._sequences[:-RECENT]
+            self._of_turn[turn] = Known(number, len(ids), digest(ids))
+            self._latest.append((number, ids))
+            del self._latest[:-RECENT]
 
-    def longest(self, ids: bytes) -> tuple[int | None, int]:
+    def longest(self, ids: bytes, parents: Sequence[str]) -> tuple[int | None, int]:
         """Find the sequence that begins most like these ids: its number and for how many bytes."""
         best: int | None = None
         kept = 0
         start = ids[:SHARED]
-        for number, known in self._sequences:
+        for number, known in self._latest:
             if known[:SHARED] == start:
                 shared = _shared(ids, known)
                 if shared >= kept:
                     best, kept = number, shared
+        for parent in parents:
+            old = self._of_turn.get(parent)
+            if old is not None and kept < old.length <= len(ids) and digest(ids[: old.length]) == old.name:
+                best, kept = old.number, old.length
         return best, kept
 
 

@@ -4,17 +4,18 @@
 comes first writes for all who wait: a thread that waits for the database finds its rows written by the one
 before it; the tasks of an event loop that are ready at about the same time are written together.
 
-An action that refuses its input (an exception of its own, before it has added a row) fails alone; where the
-file cannot be written, everything of the transaction fails and nothing of it is kept.
+Where an action fails, nothing of the transaction is kept, and its actions are tried again one by one, so that
+only what cannot be written fails. An action may therefore run twice: what it changes besides rows it changes
+with `Rows.then`, which is done once the rows are committed.
 """
 
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
-from tutelage.errors import StoreError, UserError
+from tutelage.errors import StoreError
 from tutelage.traces.database import Database
 from tutelage.traces.writing import Rows
 
@@ -83,26 +84,44 @@ class Journal:
         entries: list[Entry[Any]] = []
         while self._pending:
             entries.append(self._pending.popleft())
-        outcomes: list[tuple[Any, BaseException | None]] = []
+        if not entries:
+            return
         try:
-            with self._database.transaction() as connection:
-                if self._rows is None:
-                    self._rows = Rows(connection)
-                outcomes = [_outcome(entry.action, self._rows) for entry in entries]
-                self._rows.flush()
+            outcomes = self._commit(entries)
+        except Exception as error:
+            self._rows = None
+            if len(entries) == 1:
+                entries[0].settle(error=error)
+                return
+            for entry in entries:
+                self._alone(entry)
+            return
         except BaseException as error:
             self._rows = None
-            told = (
-                error if isinstance(error, StoreError) else StoreError(f"a write was broken off: {error!r}")
-            )
             for entry in entries:
-                entry.settle(error=told)
-            if told is not error:
-                raise
-            return
+                entry.settle(error=StoreError(f"a write was broken off: {error!r}"))
+            raise
+        for entry, outcome in zip(entries, outcomes, strict=True):
+            entry.settle(outcome)
+
+    def _commit(self, entries: Sequence["Entry[Any]"]) -> list[Any]:
+        with self._database.transaction() as connection:
+            if self._rows is None:
+                self._rows = Rows(connection)
+            outcomes = [entry.action(self._rows) for entry in entries]
+            self._rows.flush()
         self._rows.committed()
-        for entry, (value, refusal) in zip(entries, outcomes, strict=True):
-            entry.settle(value, refusal)
+        return outcomes
+
+    def _alone(self, entry: "Entry[Any]") -> None:
+        """Write one of several of which one could not be written, so that only that one fails."""
+        try:
+            (outcome,) = self._commit([entry])
+        except Exception as error:
+            self._rows = None
+            entry.settle(error=error)
+        else:
+            entry.settle(outcome)
 
 
 class Entry(Generic[Result]):
@@ -158,10 +177,3 @@ class LoopEntry(Entry[Result]):
             self.future.set_result(cast(Result, self._value))
         else:
             self.future.set_exception(self._error)
-
-
-def _outcome(action: Action[Result], rows: Rows) -> tuple[Result | None, BaseException | None]:
-    try:
-        return action(rows), None
-    except UserError as refusal:
-        return None, refusal

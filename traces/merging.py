@@ -104,7 +104,7 @@ def add_story(rows: Rows, story: Story, shard: int | None) -> None:
     row = rows.connection.execute(sql, (rollout.id,)).fetchone()
     if row is None:
         number = _add_rollout(rows, rollout, shard)
-        calls = Calls(number)
+        calls = Calls(number, whole=True)
         for turn in story.turns:
             calls.add_turn(rows, turn)
         for candidate in story.candidates:

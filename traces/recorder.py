@@ -7,8 +7,7 @@ covered: scores given later (`Run.score`).
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from pydantic import JsonValue, ValidationError
@@ -42,8 +41,7 @@ class RolloutRecorder:
         self._next = 0
         self._ended: str | None = None
         self._calls = Calls(row)
-        self._held: list[Action[None]] | None = None
-        self._holder = 0
+        self._held: dict[int, Together] = {}
         self._checks: list[Callable[[], None]] = []
 
     def next_call(self) -> int:
@@ -131,7 +129,7 @@ class RolloutRecorder:
         )
 
         def action(rows: Rows) -> tuple[str, ...]:
-            self._must_run()
+            self._must_run(rows)
             return self._calls.add_turn(rows, turn)
 
         found = self._journal.write(action)
@@ -183,7 +181,7 @@ class RolloutRecorder:
         row = score_row(self.rollout.id, score, subject, subject_id)
 
         def action(rows: Rows) -> None:
-            self._must_run()
+            self._must_run(rows)
             rows.score(self._row, row)
 
         await self._journal.awrite(action)
@@ -240,7 +238,7 @@ class RolloutRecorder:
 
     def _recording(self, call: RecordedCall) -> Action[list[str]]:
         def action(rows: Rows) -> list[str]:
-            self._must_run()
+            self._must_run(rows)
             return self._calls.add(rows, call)
 
         if call.number is None:
@@ -249,16 +247,19 @@ class RolloutRecorder:
 
     def _append(self, action: Action[None]) -> None:
         def checked(rows: Rows) -> None:
-            self._must_run()
+            self._must_run(rows)
             action(rows)
 
         self._do(checked)
 
-    def _do(self, action: Action[None]) -> None:
-        if self._held is not None and self._holder == threading.get_ident():
-            self._held.append(action)
-        else:
+    def _do(self, action: Action[None], status: str | None = None) -> None:
+        """Write now, or at the end of this thread's block; `status` says that it ends the rollout."""
+        block = self._held.get(threading.get_ident())
+        if block is None:
             self._journal.write(action)
+        else:
+            self._refuse_after(block.ended)
+            block.hold(action, status)
 
     def _end(
         self,
@@ -272,24 +273,26 @@ class RolloutRecorder:
         raw = None if output is None else json_bytes(output, what)
 
         def action(rows: Rows) -> None:
-            self._must_run()
+            self._must_run(rows)
             content = None if raw is None else rows.body(raw)
             rows.flush()
             values = (status, text_value(error), text_value(answer), time.time(), content, self._row)
             rows.connection.execute(END, values)
-            self._ended = status
+            rows.ended[self._row] = status
+            rows.then(self._has_ended, status)
 
-        before = self._ended
-        try:
-            self._do(action)
-        except BaseException:
-            self._ended = before
-            raise
+        self._do(action, status)
 
-    def _must_run(self) -> None:
-        if self._ended is not None:
+    def _has_ended(self, status: str) -> None:
+        self._ended = status
+
+    def _must_run(self, rows: Rows) -> None:
+        self._refuse_after(self._ended or rows.ended.get(self._row))
+
+    def _refuse_after(self, status: str | None) -> None:
+        if status is not None:
             raise UserError(
-                f"rollout {self.rollout.id!r} of task {self.rollout.task.id!r} is {self._ended} already; "
+                f"rollout {self.rollout.id!r} of task {self.rollout.task.id!r} is {status} already; "
                 "record everything before its end (a later score: Run.score)"
             )
 
@@ -298,21 +301,28 @@ class Together:
     """A block whose rows are written at its end; made by `RolloutRecorder.together`."""
 
     def __init__(self, recorder: RolloutRecorder) -> None:
-        """Hold what `recorder` is told from `with` on."""
+        """Hold what this thread tells `recorder` from `with` on."""
+        self.ended: str | None = None
+        """How the rollout ends with this block, if it does."""
         self._recorder = recorder
-        self._held: list[Action[None]] = []
+        self._actions: list[Action[None]] = []
+        self._thread = 0
+
+    def hold(self, action: Action[None], status: str | None) -> None:
+        """Keep an action for the end of the block."""
+        self._actions.append(action)
+        self.ended = self.ended or status
 
     def __enter__(self) -> None:
         """Begin to hold."""
-        self._recorder._held = self._held
-        self._recorder._holder = threading.get_ident()
+        self._thread = threading.get_ident()
+        self._recorder._held[self._thread] = self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Write, unless the block raised."""
-        self._recorder._held = None
+        del self._recorder._held[self._thread]
         if kind is None:
-            with self._undone():
-                self._recorder._journal.write(self._all)
+            self._recorder._journal.write(self._all)
 
     async def __aenter__(self) -> None:
         """Begin to hold."""
@@ -320,24 +330,13 @@ class Together:
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Write, unless the block raised."""
-        self._recorder._held = None
+        del self._recorder._held[self._thread]
         if kind is None:
-            with self._undone():
-                await self._recorder._journal.awrite(self._all)
+            await self._recorder._journal.awrite(self._all)
 
     def _all(self, rows: Rows) -> None:
-        for action in self._held:
+        for action in self._actions:
             action(rows)
-
-    @contextmanager
-    def _undone(self) -> Iterator[None]:
-        """Take back the end of the rollout where it was not written."""
-        before = self._recorder._ended
-        try:
-            yield
-        except BaseException:
-            self._recorder._ended = before
-            raise
 
 
 def score_row(rollout_id: str, score: Score, subject: Subject, subject_id: str | None) -> ScoreRow:

@@ -244,8 +244,11 @@ class Run:
         """
         return graph_of(self.turns(rollout_id))
 
-    def branches(self, rollout_id: str) -> list[tuple[Turn, ...]]:
-        """Give every path of a rollout from a first turn to a last one; a training sample each."""
+    def branches(self, rollout_id: str) -> Iterator[tuple[Turn, ...]]:
+        """Give every path of a rollout from a first turn to a last one, one by one; a training sample each.
+
+        Turns with two parents double the paths through them: take some (`itertools.islice`) of a long loop's.
+        """
         return branches_of(self.turns(rollout_id))
 
     def export(self, to: str, **options: Any) -> "Export":

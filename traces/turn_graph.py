@@ -1,10 +1,11 @@
 """A rollout as a graph of turns, and its branches: the paths from a first turn to a last one.
 
-A turn with several parents (a refinement of a solution under a review) belongs to the branches of each. Not
-covered: what of a branch is one token sequence (`tutelage.traces.export`).
+A turn with several parents (a refinement of a solution under a review) belongs to the branches of each, so that
+there may be very many: they are given one by one. Not covered: what of a branch is one token sequence
+(`tutelage.traces.export`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tutelage.traces.record import Turn
@@ -28,21 +29,22 @@ def graph_of(turns: Sequence[Turn]) -> "DiGraph[str]":
     return graph
 
 
-def branches_of(turns: Sequence[Turn]) -> list[tuple[Turn, ...]]:
+def branches_of(turns: Sequence[Turn]) -> Iterator[tuple[Turn, ...]]:
     """Give all branches, in the order in which their last turns were recorded."""
     known = {turn.id: turn for turn in turns}
     inner = {parent for turn in turns for parent in turn.parents}
-    return [path for turn in turns if turn.id not in inner for path in _paths(turn, known)]
+    for turn in turns:
+        if turn.id not in inner:
+            yield from _paths(turn, known)
 
 
-def _paths(leaf: Turn, known: dict[str, Turn]) -> list[tuple[Turn, ...]]:
-    """All paths that end with a turn; parents come before their children, so there are no cycles."""
-    done: list[tuple[Turn, ...]] = []
-    open_: list[tuple[Turn, ...]] = [(leaf,)]
-    while open_:
-        path = open_.pop()
-        parents = [known[each] for each in path[0].parents if each in known and known[each] not in path]
+def _paths(leaf: Turn, known: Mapping[str, Turn]) -> Iterator[tuple[Turn, ...]]:
+    """All paths that end with a turn; a damaged record's cycles are cut."""
+    waiting: list[tuple[Turn, ...]] = [(leaf,)]
+    while waiting:
+        path = waiting.pop()
+        before = {turn.id for turn in path}
+        parents = [known[each] for each in path[0].parents if each in known and each not in before]
         if not parents:
-            done.append(path)
-        open_ += [(parent, *path) for parent in reversed(parents)]
-    return done
+            yield path
+        waiting += [(parent, *path) for parent in reversed(parents)]

@@ -51,11 +51,12 @@ def upgrade_run(path: str | Path) -> Path:
     fresh = directory / ".upgrade"
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(file, isolation_level=None, timeout=1.0)) as connection:
             if schema_version(connection, str(path)) != 1:
                 return file
             with Store.open(fresh) as store:
                 _copy(Version1(connection), store)
+            _take_alone(connection, str(path))
         with suppress(FileExistsError):
             os.link(file, old)
         os.replace(fresh / FILE, file)
@@ -67,6 +68,21 @@ def upgrade_run(path: str | Path) -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
         lock.release()
     return old
+
+
+def _take_alone(connection: sqlite3.Connection, where: str) -> None:
+    """Fold the old file's log into it, which needs that nobody else has it open.
+
+    Raises:
+        StoreError: Somebody has; its log would be taken for the new file's.
+    """
+    connection.execute("PRAGMA busy_timeout = 1000")
+    try:
+        (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    except sqlite3.OperationalError:
+        mode = "wal"
+    if mode != "delete":
+        raise StoreError(f"run {where!r} is open elsewhere, maybe for reading; close that and upgrade again")
 
 
 def _copy(old: "Version1", store: Store) -> None:

@@ -19,9 +19,11 @@ from tutelage.traces.earlier import Earlier
 from tutelage.traces.record import Candidate, Message, ScoreRow
 from tutelage.types import Sampling, Task
 
-__all__ = ["Rows"]
+__all__ = ["Node", "Rows", "names"]
 
 Row = tuple[Any, ...]
+Node = tuple[int | None, str | None, int]
+"""A message in its place: the number of the one before, its role (`None`: see the schema), its body."""
 
 INSERTS: Mapping[str, int] = {
     "bodies": 3,
@@ -50,7 +52,7 @@ CHAT = (None, "user", "assistant", "system")
 
 
 class Rows:
-    """The rows of a transaction; lives as long as its connection and no transaction of it fails."""
+    """The rows of a transaction; lives as long as its connection, until a transaction of it fails."""
 
     def __init__(self, connection: Connection) -> None:
         """Number rows after those that the file has."""
@@ -59,11 +61,13 @@ class Rows:
         self._last = {table: self._highest(table) for table in NUMBERED}
         self._texts: dict[str, int] = {}
         self._bodies: dict[bytes, int] = {}
-        self._messages: dict[tuple[int | None, str | None, int], int] = {}
+        self._messages: dict[Node, int] = {}
         self._prompts: dict[bytes, int] = {}
         self._speakers: dict[Row, int] = {}
         self._latest: dict[Row, tuple[Sampling, object, int]] = {}
         self._after: list[tuple[Callable[..., None], Row]] = []
+        self.ended: dict[int, str] = {}
+        """Rollouts that end in this transaction, by row number, and how."""
 
     def flush(self) -> None:
         """Write what was added, and forget what has become too much to remember."""
@@ -83,6 +87,7 @@ class Rows:
 
     def committed(self) -> None:
         """Hear that it is."""
+        self.ended.clear()
         actions, self._after = self._after, []
         for action, arguments in actions:
             action(*arguments)
@@ -119,12 +124,13 @@ class Rows:
         """
         return self.body(json_bytes(value, what))
 
-    def prompt(self, messages: Sequence[Message]) -> int | None:
-        """Keep a prompt as a path of messages; give its last one's number."""
+    def prompt(self, messages: Sequence[Message]) -> tuple[int | None, list[Node]]:
+        """Keep a prompt as a path of messages; give its last one's number, and the path."""
         parent: int | None = None
+        path: list[Node] = []
         for message in messages:
             role, content = message.get("role"), message.get("content")
-            key: tuple[int | None, str | None, int]
+            key: Node
             if len(message) == 2 and isinstance(role, str) and isinstance(content, str):
                 key = (parent, role, self.text(content))
             else:
@@ -133,15 +139,16 @@ class Rows:
             if known is None:
                 own = key[1] if key[1] in CHAT else text_value(key[1])
                 known = self._messages[key] = self._add("messages", parent, own, key[2])
+            path.append(key)
             parent = known
-        return parent
+        return parent, path
 
-    def read(self, ids: bytes, earlier: Earlier) -> int:
+    def read(self, ids: bytes, earlier: Earlier, parents: Sequence[str]) -> int:
         """Keep a prompt's token ids (int32) after the longest beginning that an earlier sequence has."""
         name = ids if len(ids) <= LONGEST else digest(ids)
         known = self._prompts.get(name)
         if known is None:
-            parent, kept = earlier.longest(ids)
+            parent, kept = earlier.longest(ids, parents)
             known = self._add("sequences", parent, kept // WIDTH, pack_ids(ids[kept:]), None)
             self._prompts[name] = known
         return known

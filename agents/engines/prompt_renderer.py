@@ -24,7 +24,7 @@ from tutelage.errors import ModelDirectoryError, UserError
 
 __all__ = ["PromptRenderer"]
 
-REMEMBERED = 4096
+REMEMBERED = 512
 """Rendered prompts kept, so that a prompt asked again costs nothing."""
 
 Messages = Sequence[Mapping[str, Any]]

@@ -91,3 +91,57 @@ def test_after_a_full_disk_nothing_refers_to_what_was_not_written(tmp_path: Path
         said = say(recorder, "on", prompt_token_ids=[*prompt, 7], completion_token_ids=[1])
         assert store.run().turn(said.id) == said
         assert store.database.rows("PRAGMA foreign_key_check") == []
+
+
+async def test_a_fault_of_the_program_fails_alone_too(run: Run) -> None:
+    recorders = [run.begin(task) for task in TASKS[:3]]
+    calls = [call("good"), call("bad"), call("good")]
+    calls[1].parents = (object(),)  # type: ignore[assignment]
+    pairs = zip(recorders, calls, strict=True)
+    found = await asyncio.gather(*(r.acall(c) for r, c in pairs), return_exceptions=True)
+    assert [isinstance(each, TypeError) for each in found] == [False, True, False]
+    assert [turn.completion for turn in run.turns()] == ["good", "good"]
+    for recorder in recorders:
+        recorder.finish()
+    assert len(run.finished()) == 3
+
+
+def test_what_is_written_together_is_written_whole_or_not_at_all(run: Run) -> None:
+    recorder = run.begin(TASKS[0])
+    with pytest.raises(UserError, match="done already"), recorder.together():
+        recorder.candidate("1")
+        recorder.finish("1")
+        recorder.candidate("2")
+    assert run.candidates() == [] and run.rollouts("done") == []
+    with recorder.together():
+        recorder.candidate("3")
+        recorder.finish("3")
+    assert [each.text for each in run.candidates()] == ["3"] and len(run.rollouts("done")) == 1
+
+
+def test_a_block_of_one_thread_does_not_hold_what_another_records(run: Run) -> None:
+    recorder = run.begin(TASKS[0])
+
+    def other() -> None:
+        recorder.candidate("at once")
+        assert [each.text for each in run.candidates()] == ["at once"]
+
+    with pytest.raises(ZeroDivisionError), recorder.together():
+        recorder.candidate("never")
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        raise ZeroDivisionError
+    assert [each.text for each in run.candidates()] == ["at once"]
+
+
+async def test_a_rollout_ends_once_however_many_end_it_at_once(run: Run) -> None:
+    recorder = run.begin(TASKS[0])
+
+    async def finish(answer: str) -> None:
+        async with recorder.together():
+            recorder.finish(answer)
+
+    found = await asyncio.gather(*(finish(str(n)) for n in range(3)), return_exceptions=True)
+    assert sum(isinstance(each, UserError) for each in found) == 2
+    assert [each.answer for each in run.rollouts("done")] == ["0"]

@@ -65,3 +65,20 @@ def test_shards_with_other_settings_are_refused(tmp_path: Path, say: Say) -> Non
     one, two = shard(tmp_path / "1", range(3), say), shard(tmp_path / "2", range(3, 5), say, samples=4)
     with pytest.raises(UserError, match="setting 'samples' is 4"):
         merge_runs([one, two], tmp_path / "all")
+
+
+def test_merging_keeps_what_is_shared_shared(tmp_path: Path, say: Say) -> None:
+    with Store.open(tmp_path / "1").start_run({}) as run:
+        recorder = run.begin(Task(id="t", problem=""))
+        said: list[dict[str, str]] = []
+        ids: tuple[int, ...] = ()
+        for number in range(60):
+            said.append({"role": "user", "content": f"{number} " * 200})
+            ids += tuple(range(number, number + 500))
+            say(recorder, str(number), messages=said, prompt_token_ids=ids, completion_token_ids=[number])
+            said.append({"role": "assistant", "content": str(number)})
+            ids += (number,)
+        recorder.finish()
+    merge_runs([tmp_path / "1"], tmp_path / "all").close()
+    before, after = ((tmp_path / name / "run.sqlite").stat().st_size for name in ("1", "all"))
+    assert after < 1.2 * before

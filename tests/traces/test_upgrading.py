@@ -1,5 +1,7 @@
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,11 @@ def same(records: list[Any], expected: list[Any]) -> bool:
     return bool(repr(plain(records)) == repr(sorted(json.loads(json.dumps(expected)), key=str)))
 
 
+def dump(file: Path) -> list[str]:
+    with closing(sqlite3.connect(file)) as connection:
+        return list(connection.iterdump())
+
+
 def test_an_old_run_says_how_to_make_it_new(old: Path) -> None:
     for read_only in (True, False):
         with pytest.raises(StoreError, match=r"its schema is 1, now it is 2.*tutelage upgrade"):
@@ -66,10 +73,24 @@ def test_an_upgraded_run_says_all_that_the_old_one_said(old: Path, expected: dic
 
 
 def test_the_old_file_stays_and_nothing_else(old: Path) -> None:
-    before = (old / "run.sqlite").read_bytes()
+    before = dump(old / "run.sqlite")
     upgrade_run(old)
     assert sorted(path.name for path in old.iterdir()) == ["run.sqlite", "run.v1.sqlite"]
-    assert (old / "run.v1.sqlite").read_bytes() == before
+    assert dump(old / "run.v1.sqlite") == before
+
+
+def test_a_run_that_somebody_reads_is_not_upgraded_and_stays(old: Path) -> None:
+    with closing(sqlite3.connect(old / "run.sqlite")) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("UPDATE run SET name = 'only in the log'")
+        writer.commit()
+        before = dump(old / "run.sqlite")
+        with pytest.raises(StoreError, match="is open elsewhere, maybe for reading"):
+            upgrade_run(old)
+        assert dump(old / "run.sqlite") == before
+    upgrade_run(old)
+    with Run.open(old) as run:
+        assert run.name == "only in the log"
 
 
 def test_an_upgraded_run_can_be_continued(old: Path, expected: dict[str, Any]) -> None:

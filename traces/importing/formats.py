@@ -66,8 +66,8 @@ def import_run(path: str | Path, store: str | Path | Store, format: ImportFormat
 
     Raises:
         UserError: The format is unknown, a line cannot be understood (what stands before it is on record, and
-            the same call goes on once it is mended), the file's imported lines have changed, or the directory
-            holds something else.
+            the same call goes on once it is mended), the file's imported lines give other tasks now, or the
+            directory holds something else.
         StoreError: The run cannot be written.
     """
     if format is None:

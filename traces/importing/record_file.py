@@ -2,9 +2,10 @@
 
 A run is the import of one file. What is on record is passed over, so the same import twice doubles nothing; a
 line that cannot be understood ends the import with one error, what stands before it stays, and the same call
-goes on there once the line is mended. Lines may be appended to a file and imported later. A file whose
-imported lines have changed is refused before anything is written. Memory does not grow with what the lines
-say, only by about 0.2 kB a rollout, to know which task it repeats.
+goes on there once the line is mended. Lines may be appended to a file and imported later. A file
+whose imported lines give other tasks than before is refused before anything is written; a change of an answer
+alone is not noticed. Memory does not grow with what the lines say, only by about 0.2 kB a rollout, to know which
+task it repeats.
 """
 
 import time

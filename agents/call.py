@@ -123,6 +123,7 @@ def make_call(
     changes = {name: options[name] for name in SAMPLING if options.get(name) is not None}
     if stop:
         changes["stop"] = stop
+    role = options.get("role") or node or "model"
     return Call(
         engine=engine,
         request=Request(
@@ -132,8 +133,10 @@ def make_call(
             tools=tuple(options.get("tools") or ()),
             tool_choice=options.get("tool_choice"),
             quoted=quoted or {},
+            role=role,
+            node=node,
         ),
-        role=options.get("role") or node or "model",
+        role=role,
         node=node,
         parents=_parents(options.get("parents") or ()),
     )

@@ -41,6 +41,10 @@ class Request:
     """The LoRA adapter that is to answer, by its name at the engine; `None`: the base weights."""
     quoted: Mapping[int, Quoted] = field(default_factory=dict)
     """Answers among the messages, by index, whose ids the caller still holds; an engine checks them before use."""
+    role: str | None = None
+    """Who speaks, as the record names it; it changes no answer, but tells equal requests apart in a replay."""
+    node: str | None = None
+    """The LangGraph node that asks, if any; for the same."""
 
 
 @dataclass(frozen=True, slots=True)

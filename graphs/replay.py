@@ -2,15 +2,16 @@
 
 Every call is answered from the record (`connect("replay:RUN")`). A graph that asks something else than what was
 recorded stops with `ReplayDivergence`, or goes on live; one that asks the same and makes something else of the
-answers is told by its outcomes: a rollout's status, its answer, and whether it passed. Not covered: the rest of
-the final state, and tasks of which some repeats never came to their end (they are left out, and counted).
+answers is told by its outcomes: a rollout's status, its answer, whether it passed, and the fields of its final
+state. Not covered: what an outcome does not show (`tutelage.graphs.replay_change`), and tasks of which some repeats
+never came to their end (they are left out, and counted).
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -19,6 +20,7 @@ from tutelage import tools
 from tutelage.agents import ChatModel, ReplayEngine, connect
 from tutelage.errors import UserError
 from tutelage.graphs.compiled import AnyGraph, plain
+from tutelage.graphs.replay_change import Change, Key, changes_of, outcomes
 from tutelage.graphs.rollout import arollout
 from tutelage.tools import Verifier
 from tutelage.traces import Rollout, Run
@@ -26,31 +28,8 @@ from tutelage.types import Sampling, Task
 
 __all__ = ["Change", "Replayed", "areplay", "replay"]
 
-Key = tuple[str, int]
-"""Task id and repeat."""
-
 SHOWN = 20
 """Changes that are listed."""
-
-
-class Outcome(NamedTuple):
-    """How a rollout ended; the fields are what is compared."""
-
-    status: str
-    answer: str | None
-    passed: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One thing that came out otherwise."""
-
-    task_id: str
-    repeat: int
-    what: str
-    """`"status"`, `"answer"` or `"passed"`."""
-    recorded: object
-    now: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +57,7 @@ class Replayed:
         changed = len({(each.task_id, each.repeat) for each in self.changes})
         head = f"{self.rollouts} rollouts replayed, {changed} ended otherwise, {len(self.live)} went on live"
         rest = f"; {self.left_out} tasks left out, since repeats of them have no end" if self.left_out else ""
-        lines = [
-            f"  task {each.task_id!r}, repeat {each.repeat}: {each.what} recorded {each.recorded!r}, now {each.now!r}"
-            for each in self.changes[:SHOWN]
-        ]
+        lines = [f"  {each}" for each in self.changes[:SHOWN]]
         if len(self.changes) > SHOWN:
             lines.append(f"  and {len(self.changes) - SHOWN} more")
         return "\n".join([head + rest, *lines])
@@ -145,24 +121,25 @@ async def areplay(
         ended = _finished(recorded)
         tasks, repeats, left_out = _again(recorded, ended)
         judge = verifier or _verifier_of(recorded)
-        before = _outcomes(recorded, ended, judge.name)
-    with connect(f"replay:{run}", sampling=sampling, live=live) as model:
-        again = await arollout(
-            _built(graph, model),
-            tasks,
-            verifier=judge,
-            store=store,
-            repeats=repeats,
-            concurrency=concurrency,
-            progress=progress,
-        )
-        after = _outcomes(again, _finished(again), judge.name)
-        changes = tuple(_changes(before, after))
-        engine = model.engine
-        assert isinstance(engine, ReplayEngine)
-        if live is None and not any(each.what == "status" for each in changes):
-            engine.check()
-        return Replayed(again, len(after), changes, tuple(engine.went_live), left_out)
+        before = outcomes(recorded, ended, judge.name)
+        with connect(f"replay:{run}", sampling=sampling, live=live) as model:
+            again = await arollout(
+                _built(graph, model),
+                tasks,
+                verifier=judge,
+                store=store,
+                repeats=repeats,
+                concurrency=concurrency,
+                progress=progress,
+            )
+            after = outcomes(again, _finished(again), judge.name)
+            changes = tuple(changes_of(recorded, before, again, after))
+            engine = model.engine
+            assert isinstance(engine, ReplayEngine)
+            cut_short = live is not None or any(each.what == "status" for each in changes)
+            if engine.diverged or not cut_short:
+                engine.check()
+            return Replayed(again, len(after), changes, tuple(engine.went_live), left_out)
 
 
 def _built(graph: AnyGraph | Callable[[ChatModel], AnyGraph], model: ChatModel) -> AnyGraph:
@@ -198,18 +175,3 @@ def _verifier_of(run: Run) -> Verifier:
         if ready and plain(found) == run.settings.get("verifier"):
             return cast(Verifier, found)
     raise UserError(f"run {run.name!r} was judged by a verifier of yours; give it: replay(…, verifier=…)")
-
-
-def _outcomes(run: Run, ended: Sequence[Rollout], verifier: str) -> dict[Key, Outcome]:
-    scores = run.scores(subject="rollout")
-    passed = {each.rollout_id: each.score.passed for each in scores if each.score.name == verifier}
-    return {
-        (each.task.id, each.repeat): Outcome(each.status, each.answer, passed.get(each.id)) for each in ended
-    }
-
-
-def _changes(before: Mapping[Key, Outcome], after: Mapping[Key, Outcome]) -> Iterator[Change]:
-    for key, now in after.items():
-        for what, was, is_now in zip(Outcome._fields, before[key], now, strict=True):
-            if was != is_now:
-                yield Change(*key, what, was, is_now)

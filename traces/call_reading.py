@@ -36,18 +36,21 @@ SPEAKERS = """SELECT s.id, s.role, s.node, s.model, s.policy, s.author, b.data, 
 class CallReader:
     """Reads one run; remembers its speakers."""
 
-    def __init__(self, database: Database) -> None:
-        """Read from an open run."""
-        self._database = database
+    def __init__(self) -> None:
+        """Remember nothing yet."""
         self._speakers: dict[int, Mapping[str, Any]] = {}
 
-    def read(self, rollout_id: str) -> list[RecordedCall]:
+    def read(self, database: Database, rollout_id: str) -> list[RecordedCall]:
         """Read one rollout's calls in the order of their numbers.
+
+        Args:
+            database: The run; always the same one, though it may have been closed and opened again.
+            rollout_id: The rollout.
 
         Raises:
             StoreError: The file cannot be read.
         """
-        with self._database.reading() as connection:
+        with database.reading() as connection:
             rows = connection.execute(TURNS, (rollout_id,)).fetchall()
             page = _Page(connection, rows)
             self._meet(connection, {row[2] for row in rows} - self._speakers.keys())

@@ -25,32 +25,33 @@ class Known(NamedTuple):
 
 
 class Earlier:
-    """The sequences of a rollout: all by their digests, the latest as they are."""
+    """The sequences of a rollout: the latest as they are, those before by their digests."""
 
     def __init__(self) -> None:
         """None yet."""
-        self._latest: list[tuple[int, bytes]] = []
-        self._of_turn: dict[str, Known] = {}
+        self._latest: list[tuple[str, int, bytes]] = []
+        self._before: dict[str, Known] = {}
 
     def add(self, turn: str, number: int, ids: bytes) -> None:
         """Remember what a turn read and wrote, by the number of its sequence."""
         if len(ids) >= SHARED:
-            self._of_turn[turn] = Known(number, len(ids), digest(ids))
-            self._latest.append((number, ids))
-            del self._latest[:-RECENT]
+            self._latest.append((turn, number, ids))
+            if len(self._latest) > RECENT:
+                turn, number, ids = self._latest.pop(0)
+                self._before[turn] = Known(number, len(ids), digest(ids))
 
     def longest(self, ids: bytes, parents: Sequence[str]) -> tuple[int | None, int]:
         """Find the sequence that begins most like these ids: its number and for how many bytes."""
         best: int | None = None
         kept = 0
         start = ids[:SHARED]
-        for number, known in self._latest:
+        for _, number, known in self._latest:
             if known[:SHARED] == start:
                 shared = _shared(ids, known)
                 if shared >= kept:
                     best, kept = number, shared
         for parent in parents:
-            old = self._of_turn.get(parent)
+            old = self._before.get(parent)
             if old is not None and kept < old.length <= len(ids) and digest(ids[: old.length]) == old.name:
                 best, kept = old.number, old.length
         return best, kept

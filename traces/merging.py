@@ -19,7 +19,7 @@ from tutelage.traces.blobs import text_value
 from tutelage.traces.calls import Calls
 from tutelage.traces.record import Candidate, Rollout, ScoreRow, Turn
 from tutelage.traces.run import Origin, Run
-from tutelage.traces.store import Store
+from tutelage.traces.store import Store, first_difference
 from tutelage.traces.writing import Rows
 
 __all__ = ["Story", "add_story", "merge_runs"]
@@ -53,14 +53,28 @@ def merge_runs(shards: Iterable[str | Path], into: str | Path, *, name: str | No
     paths = list(shards)
     if not paths:
         raise UserError("there are no runs to merge")
+    _same_settings(paths)
     with Store.open(into) as store:
-        run = None
         for path in paths:
             with Run.open(path) as shard:
-                run = store.start_run(_settings(shard.settings), name=name)
+                store.start_run(_settings(shard.settings), name=name)
                 _merge(store, shard)
-        assert run is not None
     return Run.open(into)
+
+
+def _same_settings(paths: Sequence[str | Path]) -> None:
+    """Compare the shards before anything is written."""
+    settings = []
+    for path in paths:
+        with Run.open(path) as shard:
+            settings.append(_settings(shard.settings))
+        difference = first_difference(settings[0], settings[-1])
+        if difference is not None:
+            key, first, other = difference
+            raise UserError(
+                f"run {str(path)!r} has setting {key!r} {other}, and run {str(paths[0])!r} has {first}; "
+                "runs of one experiment can be merged, with equal settings but for their tasks"
+            )
 
 
 def _settings(settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from pydantic import JsonValue
 
@@ -76,7 +76,7 @@ class Run:
         self.created = origin.created
         """Unix time in seconds."""
         self._store = store
-        self._calls: CallReader | None = None
+        self._calls = CallReader()
 
     @classmethod
     def open(cls, path: str | Path) -> "Run":
@@ -161,7 +161,13 @@ class Run:
         return row
 
     def rollouts(self, status: Status | None = None) -> list[Rollout]:
-        """Give the rollouts in the order they began: those with this status, else all that count."""
+        """Give the rollouts in the order they began: those with this status, else all that count.
+
+        Raises:
+            UserError: There is no such status.
+        """
+        if status is not None and status not in get_args(Status):
+            raise UserError(f"a rollout's status is one of {', '.join(get_args(Status))}, not {status!r}")
         where, parameters = (COUNTED, ()) if status is None else ("r.status = ?", (status,))
         return list(read_rollouts(self._store.database, self.id, where, parameters))
 
@@ -198,7 +204,7 @@ class Run:
         error: bool | None = None,
     ) -> Iterator[Turn]:
         """The same one by one, for runs that do not fit into memory."""
-        where, parameters = _of(rollout_id)
+        where, parameters = self._of(rollout_id)
         for column, value in (("s.role", role), ("s.node", node), ("s.policy", policy)):
             if value is not None:
                 where, parameters = f"{where} AND {column} = ?", (*parameters, text_value(value))
@@ -211,9 +217,7 @@ class Run:
 
     def calls(self, rollout_id: str) -> list[RecordedCall]:
         """Give the model calls of a rollout as they were recorded, by their numbers: what to answer them again."""
-        if self._calls is None:
-            self._calls = CallReader(self._store.database)
-        return self._calls.read(rollout_id)
+        return self._calls.read(self._store.database, rollout_id)
 
     def turn(self, turn_id: str) -> Turn:
         """Give one turn.
@@ -267,11 +271,11 @@ class Run:
 
     def candidates(self, rollout_id: str | None = None) -> list[Candidate]:
         """Give the candidates in the order they were recorded, of one rollout or all that count."""
-        return list(read_candidates(self._store.database, *_of(rollout_id)))
+        return list(read_candidates(self._store.database, *self._of(rollout_id)))
 
     def scores(self, rollout_id: str | None = None, subject: Subject | None = None) -> list[ScoreRow]:
         """Give the scores in the order they were recorded, of one rollout, of one kind, or all that count."""
-        where, parameters = _of(rollout_id)
+        where, parameters = self._of(rollout_id)
         if subject is not None:
             where, parameters = f"{where} AND t.subject = ?", (*parameters, subject)
         return list(read_scores(self._store.database, where, parameters))
@@ -301,6 +305,13 @@ class Run:
     def report(self) -> str:
         """Tell in a few lines what became of the tasks, how many were right, and what it cost."""
         return report(self.summary())
+
+    def _of(self, rollout_id: str | None) -> tuple[str, tuple[object, ...]]:
+        if rollout_id is None:
+            return COUNTED, ()
+        if not self._store.database.rows("SELECT 1 FROM rollouts WHERE id = ?", (rollout_id,)):
+            raise UserError(f"run {self.name!r} has no rollout {rollout_id!r}")
+        return "r.id = ?", (rollout_id,)
 
     def release(self) -> None:
         """Let another process write; this run can still be read."""
@@ -343,7 +354,3 @@ def _sure(value: str | bytes | None) -> str | bytes:
     if value is None:
         raise TypeError("it has no value")
     return value
-
-
-def _of(rollout_id: str | None) -> tuple[str, tuple[object, ...]]:
-    return (COUNTED, ()) if rollout_id is None else ("r.id = ?", (rollout_id,))

@@ -1,15 +1,15 @@
 """A store: the directory of one run, `run.sqlite` inside it and nothing else once it is closed.
 
-One process writes at a time (an OS lock that ends with the process); any number read, at any time. Opening
-for writing turns what a dead process left running into "abandoned". A run can be copied into a single file,
-which is read where a directory is. Not covered: several runs in a directory.
+One process writes at a time (an OS lock that ends with the process); any number read, at any time. Starting a
+run again turns what a dead process left running into "abandoned"; a start that is refused changes nothing. A run
+can be copied into a single file, which is read where a directory is. Not covered: several runs in a directory.
 """
 
 import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from tutelage.errors import StoreError, UserError
 from tutelage.traces.blobs import json_text, text_value
@@ -18,12 +18,14 @@ from tutelage.traces.database import Database, connect_memory, connect_reader, c
 from tutelage.traces.ids import new_id
 from tutelage.traces.journal import Journal
 from tutelage.traces.lock import WriterLock
-from tutelage.traces.run import Run, origin_of
+from tutelage.traces.run import Origin, Run, origin_of
 from tutelage.traces.writing import Rows
 
-__all__ = ["FILE", "Store"]
+__all__ = ["FILE", "Store", "first_difference"]
 
 FILE = "run.sqlite"
+ABANDON = """UPDATE rollouts SET status = 'abandoned', error = 'its process ended before it did'
+    WHERE status = 'running'"""
 ORIGIN = "id, name, settings, created"
 
 
@@ -39,6 +41,7 @@ class Store:
         """The directory; `None` for a store in memory."""
         self._lock = lock
         self._journal = Journal(database) if writable else None
+        self._taken_up = False
 
     @classmethod
     def open(
@@ -68,11 +71,6 @@ class Store:
         lock = WriterLock(directory)
         try:
             database = connect_writer(directory / FILE, where, create=create, max_bytes=max_bytes)
-            try:
-                _abandon_running(database)
-            except BaseException:
-                database.close()
-                raise
         except BaseException:
             lock.release()
             raise
@@ -96,24 +94,32 @@ class Store:
         """
         text = json_text(dict(settings), "the settings of a run")
         own = name or (self.path.absolute().name if self.path else "memory")
+        return Run(self, self.writing().write(lambda rows: self._started(rows, own, text, named=name)))
 
-        def action(rows: Rows) -> tuple[Any, ...]:
-            row = rows.connection.execute(f"SELECT {ORIGIN} FROM run").fetchone()
-            if row is None:
-                row = (new_id(), text_value(own), text_value(text), time.time())
-                rows.connection.execute(f"INSERT INTO run ({ORIGIN}) VALUES (?, ?, ?, ?)", row)
-            return tuple(row)
-
-        run = Run(self, origin_of(self.writing().write(action)))
-        if name is not None and name != run.name:
-            raise UserError(f"{self.database.where!r} holds the run {run.name!r}, not {name!r}")
-        difference = _difference(run.settings, json.loads(text), "")
+    def _started(self, rows: Rows, name: str, settings: str, *, named: str | None) -> Origin:
+        """Begin the run or take it up again; where that is refused, nothing has changed."""
+        (rollouts,) = rows.connection.execute("SELECT count(*) FROM rollouts").fetchone()
+        row = rows.connection.execute(f"SELECT {ORIGIN} FROM run").fetchone()
+        if row is None or not rollouts:
+            row = (new_id(), text_value(name), text_value(settings), time.time())
+            rows.connection.execute("DELETE FROM run")
+            rows.connection.execute(f"INSERT INTO run ({ORIGIN}) VALUES (?, ?, ?, ?)", row)
+        origin = origin_of(tuple(row))
+        if named is not None and named != origin.name:
+            raise UserError(f"{self.database.where!r} holds the run {origin.name!r}, not {named!r}")
+        difference = first_difference(origin.settings, json.loads(settings))
         if difference is not None:
             raise UserError(
                 f"setting {difference[0]!r} is {difference[2]}, but the run in {self.database.where!r} was "
                 f"started with {difference[1]}; use that, or another directory"
             )
-        return run
+        if not self._taken_up:
+            rows.connection.execute(ABANDON)
+            rows.then(self._take_up)
+        return origin
+
+    def _take_up(self) -> None:
+        self._taken_up = True
 
     def run(self) -> Run:
         """Give the run that is recorded here.
@@ -176,22 +182,14 @@ def _make(directory: Path, create: bool) -> None:
         raise StoreError(f"the directory {str(directory)!r} cannot be made: {error.strerror}") from error
 
 
-def _abandon_running(database: Database) -> None:
-    with database.transaction() as connection:
-        connection.execute(
-            "UPDATE rollouts SET status = 'abandoned', error = 'its process ended before it did'"
-            " WHERE status = 'running'"
-        )
-
-
-def _difference(recorded: object, given: object, place: str) -> tuple[str, str, str] | None:
+def first_difference(recorded: object, given: object, place: str = "") -> tuple[str, str, str] | None:
     """Name the first setting that differs: its dotted path, the recorded and the given value as JSON."""
     if isinstance(recorded, dict) and isinstance(given, dict):
         for key in sorted({*recorded, *given}):
             inner = f"{place}.{key}" if place else key
             if key not in recorded or key not in given:
                 return inner, _shown(recorded, key), _shown(given, key)
-            found = _difference(recorded[key], given[key], inner)
+            found = first_difference(recorded[key], given[key], inner)
             if found is not None:
                 return found
         return None

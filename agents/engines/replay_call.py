@@ -2,7 +2,7 @@
 
 Two requests are equal where their messages, sampling settings, number of samples, tools and tool choice are.
 `Key` compares in one dictionary lookup. Text that matches `ignore` is left out of messages before they are
-compared. Not covered: which of several equal calls is meant, and in which order
+compared. Not covered: which of several equal calls is meant, and when its turn is
 (`tutelage.agents.engines.replay_place`).
 """
 
@@ -29,6 +29,8 @@ ToolChoice = str | Mapping[str, Any] | None
 PLAIN = frozenset({"role", "content"})
 LEFT = "the reader left before the end"
 """What the chat model records where a stream was not read to its end."""
+GIVEN_UP = "CancelledError"
+"""The kind of error that it records where the caller did not wait for the answer: a timeout, a lost race."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,11 @@ class ReplayCall:
 
     @property
     def left(self) -> bool:
-        """Whether it is a stream that nobody read to its end."""
-        return self.said.error == LEFT
+        """Whether its caller did not wait for its end: gave it up, or left its stream."""
+        said = self.said
+        return said.error is not None and (
+            said.error == LEFT or said.completions[0].metadata.get("error") == GIVEN_UP
+        )
 
     def precedes(self, other: "ReplayCall") -> bool:
         """Whether this call had ended when the other started, by its number and by the clock."""

@@ -11,8 +11,6 @@ from difflib import SequenceMatcher, unified_diff
 from itertools import islice
 from typing import Any
 
-from langchain_core.runnables.config import var_child_runnable_config
-
 from tutelage.agents.engine import Request
 from tutelage.agents.engines.replay_call import Key, ReplayCall
 from tutelage.printable import printable
@@ -44,22 +42,22 @@ class Differences:
         """A request that is not among the calls that are left; `expected` could come now."""
         asked = request_lines(request)
         if not expected:
-            what = f"all {self.calls} recorded calls are answered, and {_asker()} asks for one more"
+            what = f"all {self.calls} recorded calls are answered, and {_asker(request)} asks for one more"
             return "\n".join([self._sentence(what), "asked:", *_excerpt(request)])
-        call = _closest(key, asked, expected)
+        call = _closest(key, asked, expected, request.node)
         other = "with other settings" if call.key[0] == key[0] else "with another prompt"
-        what = f"{_asker()} asks {name_of(call)} {other}"
+        what = f"{_asker(request)} asks {name_of(call)} {other}"
         return "\n".join([self._sentence(what), *_difference(call, request)])
 
     def nowhere(self, key: Key, request: Request, some: Sequence[ReplayCall], *, asked_before: bool) -> str:
         """A request outside a rollout that no call of the run answers; `some` are calls to compare with."""
         if asked_before:
-            what = f"{_asker()} asks the same more often than it was recorded"
+            what = f"{_asker(request)} asks the same more often than it was recorded"
             return "\n".join([self._sentence(what), "asked:", *_excerpt(request)])
-        what = f"{_asker()} asks what no recorded call was asked"
+        what = f"{_asker(request)} asks what no recorded call was asked"
         if not some:
             return self._sentence(what)
-        call = _closest(key, request_lines(request), some)
+        call = _closest(key, request_lines(request), some, request.node)
         closest = f"the closest of {len(some)} calls is {name_of(call)} of its rollout:"
         return "\n".join([self._sentence(what), closest, *_difference(call, request)])
 
@@ -68,14 +66,19 @@ class Differences:
         what = f"{name_of(call)} is asked too early: {_listed(missing)} had ended before it started"
         return "\n".join([self._sentence(what), "not asked yet:", *_excerpt(missing[0].request)])
 
-    def not_recorded(self) -> str:
+    def not_recorded(self, request: Request) -> str:
         """A rollout that the run does not hold."""
-        what = f"this rollout is not in the record (or was abandoned), and {_asker()} asks for an answer"
+        what = (
+            f"this rollout is not in the record (or was abandoned), and {_asker(request)} asks for an answer"
+        )
         return self._sentence(what)
 
-    def read_on(self, call: ReplayCall) -> str:
-        """A stream that is read beyond where the recorded reader left it."""
-        return self._sentence(f"the stream of {name_of(call)} is read on where the recorded reader left it")
+    def waited_on(self, call: ReplayCall) -> str:
+        """A call whose caller waits on, or reads on, where the recorded one had left it."""
+        when = f"after {call.said.seconds:.3g} seconds"
+        return self._sentence(
+            f"{name_of(call)} is waited for, but the recorded caller had left it {when}, without its end"
+        )
 
     def _sentence(self, what: str) -> str:
         return (
@@ -148,9 +151,8 @@ def _settings_of(request: Request) -> dict[str, Any]:
     return settings | {"tools": list(tools), "tool_choice": request.tool_choice}
 
 
-def _closest(key: Key, asked: Sequence[str], expected: Sequence[ReplayCall]) -> ReplayCall:
+def _closest(key: Key, asked: Sequence[str], expected: Sequence[ReplayCall], node: str | None) -> ReplayCall:
     """The call that a request most probably was: of its node, its prompt's words."""
-    node = _node()
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(asked[:COMPARED])
 
@@ -161,16 +163,8 @@ def _closest(key: Key, asked: Sequence[str], expected: Sequence[ReplayCall]) -> 
     return max(expected, key=likeness) if len(expected) > 1 else expected[0]
 
 
-def _asker() -> str:
-    node = _node()
-    return "the caller" if node is None else f"node {node!r}"
-
-
-def _node() -> str | None:
-    """The LangGraph node that asks, if any."""
-    config = var_child_runnable_config.get() or {}
-    found = (config.get("metadata") or {}).get("langgraph_node")
-    return found if isinstance(found, str) else None
+def _asker(request: Request) -> str:
+    return "the caller" if request.node is None else f"node {request.node!r}"
 
 
 def _listed(calls: Sequence[ReplayCall]) -> str:

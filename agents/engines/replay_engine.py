@@ -4,10 +4,14 @@ A rollout's requests are answered by its own record, in recorded order; what equ
 out of order, is a `ReplayDivergence`, or goes on live with another engine from there on. Outside a rollout a
 request is answered by the next call of equal content in the whole run.
 
-Not covered: new weights (`reload` is refused), calls that were cancelled in flight (no record holds them),
-the pieces in which a stream came (it comes as one).
+A call that the recorded caller had left (a timeout, a lost race, a stream that was not read to its end) is not
+answered to its end either: it waits for its caller to leave it again, as long as the recorded one had waited
+and the patience beyond that. A caller that then still waits has left the record.
+
+Not covered: new weights (`reload` is refused), the pieces in which a stream came (it comes as one).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import partial
@@ -63,13 +67,19 @@ class ReplayEngine:
         """Task id and repeat of the rollouts that left the record and went on live."""
         return self._record.live
 
+    @property
+    def diverged(self) -> list[tuple[str, int]]:
+        """Task id and repeat of the rollouts that left the record and did not go on live."""
+        return self._record.diverged
+
     def check(self) -> None:
-        """Check that the rollouts replayed so far asked every call that they have on record.
+        """Check that the rollouts replayed so far kept to the record, and asked every call that they have there.
 
         Rollouts that went on live are not checked.
 
         Raises:
-            ReplayDivergence: Some calls were never asked.
+            ReplayDivergence: One left the record (though nobody may have heard of it, since the graph goes on
+                after errors), or some calls were never asked.
         """
         self._record.check()
 
@@ -81,22 +91,22 @@ class ReplayEngine:
             TutelageError: The recorded call failed; the error is the recorded one.
         """
         found = await self._find(request)
-        if found is None:
-            assert self._live is not None
-            return _by(self._live.name, await self._live.generate(request))
-        call, done = found
-        if call.left:
-            raise self._read_on(call)
-        done()
-        if call.error is not None:
-            raise call.failure()
-        return call.answer()
+        if found is not None:
+            call, done = found
+            done()
+            if not call.left:
+                if call.error is not None:
+                    raise call.failure()
+                return call.answer()
+            self._live_or_raise(await self._waited_on(call))
+        assert self._live is not None
+        return _by(self._live.name, await self._live.generate(request))
 
     async def stream(self, request: Request) -> AsyncIterator[Piece]:
         """Give the recorded answer in one piece, or stream live after a divergence.
 
         Raises:
-            ReplayDivergence: As for `generate`; also where the reader reads on beyond the recorded one.
+            ReplayDivergence: As for `generate`; never live where the reader reads on beyond the recorded one.
             TutelageError: The recorded call failed, maybe after a beginning.
         """
         found = await self._find(request)
@@ -113,7 +123,7 @@ class ReplayEngine:
         finally:
             done()
         if call.left:
-            raise self._read_on(call)
+            raise await self._waited_on(call)
         if call.error is not None:
             raise call.failure()
 
@@ -146,19 +156,26 @@ class ReplayEngine:
                 return self._record.anywhere(key, request), _nothing
             place = self._record.place(recorder, self.settings.patience)
             index = await place.take(key, request)
-        except ReplayDivergence:
-            if self._live is None:
-                raise
-            if recorder is not None:
-                self._record.place(recorder, self.settings.patience).go_live()
+        except ReplayDivergence as divergence:
+            self._live_or_raise(divergence)
             return None
         return place.call(index), partial(place.done, index)
 
-    def _read_on(self, call: ReplayCall) -> ReplayDivergence:
+    def _live_or_raise(self, divergence: ReplayDivergence) -> None:
+        """Leave the record for the live engine; without one, stop."""
+        if self._live is None:
+            raise divergence
+        recorder = current_recorder()
+        if recorder is not None:
+            self._record.place(recorder, self.settings.patience).go_live()
+
+    async def _waited_on(self, call: ReplayCall) -> ReplayDivergence:
+        """Wait for the caller to leave; the error where it does not."""
+        await asyncio.sleep(call.said.seconds + self.settings.patience)
         recorder = current_recorder()
         if recorder is None:
-            return ReplayDivergence(Differences(self._record.where, "outside a rollout", 0).read_on(call))
-        return self._record.place(recorder, self.settings.patience).read_on(call)
+            return ReplayDivergence(Differences(self._record.where, "outside a rollout", 0).waited_on(call))
+        return self._record.place(recorder, self.settings.patience).waited_on(call)
 
 
 Said = TypeVar("Said", Answer, Piece)

@@ -1,19 +1,19 @@
 """Where a rollout is in its record: which recorded call a request means, and when its turn is.
 
-Calls are matched by content, equal ones in recorded order, and answered in the order in which they were
-recorded. Parallel nodes may ask in another order: a call whose turn has not come waits until the earlier ones
-are answered. Where those do not come within the patience, and the clock of the record says that they had ended
-before this one started, the order was changed; calls that overlapped in the record may change places.
+Calls are matched by content. Of equal ones a node gets its own before those of others, in the order in which
+they started. They are answered in the order in which they ended. Parallel nodes may ask in another order: a
+call whose turn has not come waits until the earlier ones are answered. Where those do not come within the
+patience, and the clock of the record says that they had ended before this one started, the order was changed;
+calls that overlapped in the record may change places.
 
-Thread-safe, for callers from any event loop. Not covered: calls that were cancelled in flight, which no record
-holds.
+Thread-safe, for callers from any event loop. Not covered: which of several equal calls that one node asks at
+once is which where they start in another order than on record.
 """
 
 import asyncio
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from itertools import pairwise
 
 from tutelage.agents.engine import Request
 from tutelage.agents.engines.replay_call import Key, ReplayCall
@@ -26,16 +26,21 @@ __all__ = ["Progress", "ReplayPlace"]
 class Progress:
     """How far a rollout came; kept when its calls are not."""
 
-    __slots__ = ("answered", "diverged", "live")
+    __slots__ = ("answered", "divergence", "live")
 
     def __init__(self, calls: int) -> None:
         """Start with nothing answered."""
         self.answered = bytearray(calls)
         """1 for each recorded call that was answered."""
-        self.diverged = False
-        """Whether it left the record."""
+        self.divergence: str | None = None
+        """What was said when it left the record."""
         self.live = False
         """Whether it then went on live."""
+
+    @property
+    def stopped(self) -> str | None:
+        """The divergence of a rollout that did not go on live."""
+        return None if self.live else self.divergence
 
     @property
     def complete(self) -> bool:
@@ -58,13 +63,13 @@ class ReplayPlace:
         self._calls = calls
         self._differences = differences
         self._patience = patience
-        self._parallel = any(not one.precedes(next_one) for one, next_one in pairwise(calls))
         self._unclaimed: dict[Key, list[int]] = {}
-        for index in reversed(range(len(calls))):
+        """Calls that nobody asked yet; of each content, the one that started first is the last."""
+        for index in reversed(sorted(range(len(calls)), key=lambda index: calls[index].said.started)):
             self._unclaimed.setdefault(calls[index].key, []).append(index)
+        self._recorded = True
         self._next = 0
         self._waiting: list[Future[None]] = []
-        self._divergence: str | None = None
         self._lock = threading.Lock()
 
     async def take(self, key: Key, request: Request) -> int:
@@ -75,12 +80,19 @@ class ReplayPlace:
         """
         with self._lock:
             self._stop_if_diverged()
+            if not self._recorded:
+                raise self._diverged(self._differences.not_recorded(request))
             found = self._unclaimed.get(key)
             if not found:
                 raise self._diverged(self._differences.unknown(key, request, self._claimable()))
-            index = found.pop()
+            index = found.pop() if len(found) == 1 else self._claim(found, request)
         if index != self._next:
-            await self._turn_of(index)
+            try:
+                await self._turn_of(index)
+            except asyncio.CancelledError:
+                if self._calls[index].left:
+                    self.done(index)
+                raise
         return index
 
     def call(self, index: int) -> ReplayCall:
@@ -98,12 +110,12 @@ class ReplayPlace:
 
     def not_recorded(self) -> None:
         """Make every request of this rollout a divergence: the record does not hold it."""
-        self._divergence = self._differences.not_recorded()
+        self._recorded = False
 
-    def read_on(self, call: ReplayCall) -> ReplayDivergence:
-        """The error where a recorded stream is read beyond its recorded reader; the rollout ends with it."""
+    def waited_on(self, call: ReplayCall) -> ReplayDivergence:
+        """The error where a caller waits on for a call that the recorded one had left."""
         with self._lock:
-            return self._diverged(self._differences.read_on(call))
+            return self._diverged(self._differences.waited_on(call))
 
     def go_live(self) -> None:
         """Let the record be; what is recorded and unasked is not missed any more."""
@@ -111,15 +123,22 @@ class ReplayPlace:
             self.progress.live = True
             self._wake()
 
+    def _claim(self, found: list[int], request: Request) -> int:
+        """Take one of several equal calls: the asker's own before others, the one that started first."""
+
+        def likeness(place: int) -> tuple[bool, bool, int]:
+            said = self._calls[found[place]].said
+            return said.node == request.node, said.role == request.role, place
+
+        last = len(found) - 1
+        return found.pop(last if all(likeness(last)[:2]) else max(range(len(found)), key=likeness))
+
     async def _turn_of(self, index: int) -> None:
         while True:
             with self._lock:
                 self._stop_if_diverged()
                 if self._next >= index:
                     return
-                missing = self._missing_before(index)
-                if missing and not self._parallel:
-                    raise self._diverged(self._differences.order(self._calls[index], missing))
                 waiter: Future[None] = Future()
                 self._waiting.append(waiter)
             try:
@@ -143,14 +162,13 @@ class ReplayPlace:
         return [call for call in calls if not any(other.precedes(call) for other in calls)]
 
     def _stop_if_diverged(self) -> None:
-        if self._divergence is not None:
-            raise ReplayDivergence(self._divergence)
+        if self.progress.divergence is not None:
+            raise ReplayDivergence(self.progress.divergence)
 
     def _diverged(self, message: str) -> ReplayDivergence:
-        self._divergence = self._divergence or message
-        self.progress.diverged = True
+        self.progress.divergence = self.progress.divergence or message
         self._wake()
-        return ReplayDivergence(self._divergence)
+        return ReplayDivergence(self.progress.divergence)
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []

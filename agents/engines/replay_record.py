@@ -111,18 +111,17 @@ class ReplayRecord:
             raise ReplayDivergence(differences.nowhere(key, request, some, asked_before=waiting is not None))
 
     def check(self) -> None:
-        """Check that every recorded call of the rollouts that began was asked.
-
-        A divergence that was raised already has cut rollouts short; then there is nothing to check.
+        """Check that every rollout that began kept to the record, and asked every call of it.
 
         Raises:
-            ReplayDivergence: Some were not.
+            ReplayDivergence: One did not; what was raised before, and maybe swallowed, is raised again.
         """
         self._check(self._touched)
 
     def _check(self, touched: Mapping[RolloutKey, Progress]) -> None:
-        if any(progress.diverged and not progress.live for progress in touched.values()):
-            return
+        for progress in touched.values():
+            if progress.stopped is not None:
+                raise ReplayDivergence(progress.stopped)
         missing = {
             f"task {task!r}, repeat {repeat}": [
                 call
@@ -140,7 +139,13 @@ class ReplayRecord:
     @property
     def live(self) -> list[RolloutKey]:
         """The rollouts that left the record and went on live."""
-        return [key for key, progress in self._touched.items() if progress.live]
+        known = self._known()
+        return [key for key, progress in self._touched.items() if progress.live and key in known]
+
+    @property
+    def diverged(self) -> list[RolloutKey]:
+        """The rollouts that left the record and did not go on live."""
+        return [key for key, progress in self._touched.items() if progress.stopped is not None]
 
     def _begin(self, recorder: RolloutRecorder, patience: float) -> ReplayPlace:
         self._must_be_open()
@@ -151,9 +156,8 @@ class ReplayRecord:
         place = self._places[recorder] = ReplayPlace(calls, differences, patience)
         if found is None:
             place.not_recorded()
-        else:
-            self._touched[key] = place.progress
-            recorder.before_finish(partial(self._check, {key: place.progress}))
+        self._touched[key] = place.progress
+        recorder.before_finish(partial(self._check, {key: place.progress}))
         return place
 
     def _known(self) -> dict[RolloutKey, str]:
@@ -172,12 +176,12 @@ class ReplayRecord:
         return calls
 
     def _indexed(self) -> dict[int, list[int]]:
-        """Hashes of all contents; each with the calls of that hash, the earliest last."""
+        """Hashes of all contents; each with the calls of that hash, the one that started first the last."""
         index: dict[int, list[int]] = {}
         self._ids = list(self._known().values())
         for number in reversed(range(len(self._ids))):
             calls = self._read(self._ids[number])
-            for at in reversed(range(len(calls))):
+            for at in reversed(sorted(range(len(calls)), key=lambda at: calls[at].said.started)):
                 index.setdefault(hash(calls[at].key), []).append(number * MOST_CALLS + at)
         self._index = index
         return index

@@ -71,8 +71,7 @@ def recorded(tmp_path: Path) -> Recorded:
         hostile = say(failed, HOSTILE, HOSTILE)
         failed.fail(HOSTILE)
         id, rollout = run.id, refined.rollout.id
-    with Store.open(path):
-        pass
+    Store.open(path).start_run(settings).close()
     return Recorded("runs/first", id, rollout, wrong, review, right, hostile, candidate)
 
 

@@ -1,8 +1,10 @@
+import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from langgraph.graph import END, START, StateGraph
@@ -214,6 +216,124 @@ def test_a_graph_may_be_given_with_its_models(recorded: Path) -> None:
         again = replay(graph, recorded)
         again.run.close()
     assert again.equal
+
+
+class Notes(TypedDict, total=False):
+    problem: str
+    solution: str
+    a: str
+    b: str
+    said_by: str
+
+
+def own(tmp_path: Path, build: Callable[[ChatModel], Any], *said: str) -> Path:
+    """Record one rollout of a user's graph."""
+    store = tmp_path / "own"
+    tasks = [Task(id="1", problem="?", reference="x")]
+    rollout(build(scripted(list(said))), tasks, verifier=exact, store=store, progress=False).close()
+    return store
+
+
+def one_node(node: Any) -> Any:
+    graph = StateGraph(Notes)
+    graph.add_node("node", node)
+    graph.add_edge(START, "node")
+    graph.add_edge("node", END)
+    return graph
+
+
+def test_parallel_nodes_that_ask_the_same_get_each_its_own_answer(tmp_path: Path) -> None:
+    def build(model: ChatModel, seconds: float = 0.0) -> Any:
+        def asking(name: str, seconds: float) -> Any:
+            async def ask(state: Notes) -> Notes:
+                await asyncio.sleep(seconds)
+                return {name: (await model.ainvoke("2+2?")).text}  # type: ignore[misc]
+
+            return ask
+
+        graph = StateGraph(Notes)
+        for name, before in (("a", seconds), ("b", 0.0)):
+            graph.add_node(name, asking(name, before))
+            graph.add_edge(START, name)
+        graph.add_node("end", lambda state: {"solution": f"{state['a']} {state['b']}"})
+        graph.add_edge(["a", "b"], "end")
+        graph.add_edge("end", END)
+        return graph
+
+    store = own(tmp_path, lambda model: build(model, 0.05), "to b", "to a")
+    with replay(build, store).run as run:
+        assert [(turn.node, turn.completion) for turn in run.turns()] == [("b", "to b"), ("a", "to a")]
+
+
+@pytest.mark.parametrize("after", ["go on", "fail"])
+def test_a_graph_that_goes_on_after_a_divergence_is_stopped_at_its_end(tmp_path: Path, after: str) -> None:
+    def build(model: ChatModel, prompt: str = "2+2?") -> Any:
+        async def node(state: Notes) -> Notes:
+            try:
+                return {"solution": (await model.ainvoke(prompt)).text}
+            except Exception:
+                if after == "fail":
+                    raise ValueError("no answer") from None
+                return {"solution": "answer: 4"}
+
+        return one_node(node)
+
+    store = own(tmp_path, build, "answer: 4")
+    with pytest.raises(ReplayDivergence, match=r"\+another prompt"):
+        replay(lambda model: build(model, "another prompt"), store)
+
+
+def test_a_final_state_that_is_another_is_a_change(tmp_path: Path) -> None:
+    def build(model: ChatModel, end: str = "") -> Any:
+        async def node(state: Notes) -> Notes:
+            return {"solution": f"so{end}\n{(await model.ainvoke('2+2?')).text}", "a": "as ever"}
+
+        return one_node(node)
+
+    store = own(tmp_path, build, "answer: 4")
+    again = replay(lambda model: build(model, " what"), store)
+    again.run.close()
+    (change,) = again.changes
+    assert change.what == "output.solution"
+    assert str(change).endswith(r"recorded 'so\nanswer: 4', now 'so what\nanswer: 4'")
+
+
+def test_ids_of_turns_in_a_state_are_no_change_unless_they_name_another_turn(tmp_path: Path) -> None:
+    def build(model: ChatModel, which: int = 0) -> Any:
+        async def node(state: Notes) -> Notes:
+            said = [await model.ainvoke(prompt) for prompt in ("one", "two")]
+            return {"solution": "answer: 4", "said_by": f"turn {said[which].response_metadata['turn_id']}"}
+
+        return one_node(node)
+
+    store = own(tmp_path, build, "answer: 4", "answer: 5")
+    changes = []
+    for which in (0, 1):
+        again = replay(partial(build, which=which), store)
+        again.run.close()
+        changes.append([each.what for each in again.changes])
+    assert changes == [[], ["output.said_by"]]
+
+
+def test_a_node_that_gave_up_waiting_gives_up_again(tmp_path: Path) -> None:
+    def build(model: ChatModel) -> Any:
+        async def node(state: Notes) -> Notes:
+            try:
+                await asyncio.wait_for(model.ainvoke("slow?"), 0.1)
+            except TimeoutError:
+                return {"solution": "timed out"}
+            return {"solution": "in time"}
+
+        return one_node(node)
+
+    store = tmp_path / "own"
+    tasks = [Task(id="1", problem="?", reference="x")]
+    slow = scripted(["late"], latency=9)
+    rollout(build(slow), tasks, verifier=exact, store=store, progress=False).close()
+    again = replay(build, store)
+    with again.run as run:
+        assert again.equal
+        assert [turn.error for turn in run.turns()] == ["the caller gave up before the answer"]
 
 
 def test_tasks_with_a_repeat_that_has_no_end_are_left_out(tmp_path: Path) -> None:

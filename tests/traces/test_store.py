@@ -75,10 +75,10 @@ def test_the_same_settings_continue_the_run(directory: Path, task: Task) -> None
     ],
 )
 def test_other_settings_are_refused_by_name(
-    directory: Path, settings: dict[str, object], message: str
+    directory: Path, task: Task, settings: dict[str, object], message: str
 ) -> None:
     with Store.open(directory) as store:
-        store.start_run({"samples": 8, "sampling": {"temperature": 0.7}})
+        store.start_run({"samples": 8, "sampling": {"temperature": 0.7}}).begin(task)
         with pytest.raises(UserError) as caught:
             store.start_run(settings)
     assert message in one_sentence(caught)
@@ -276,3 +276,32 @@ def test_what_is_said_again_costs_next_to_nothing(directory: Path, task: Task, s
         for _ in range(100):
             say(recorder, prompt, messages=[{"role": "user", "content": prompt}], prompt_token_ids=ids)
     assert (directory / "run.sqlite").stat().st_size < 300_000
+
+
+def test_a_start_that_is_refused_changes_nothing(directory: Path, task: Task, say: Say) -> None:
+    with Store.open(directory).start_run({"samples": 8}) as run:
+        say(run.begin(task))
+    with pytest.raises(UserError, match="setting 'samples' is 4"), Store.open(directory) as store:
+        store.start_run({"samples": 4})
+    with Run.open(directory) as run:
+        assert [each.status for each in run.rollouts()] == ["running"]
+    with Store.open(directory).start_run({"samples": 8}) as run:
+        assert [each.status for each in run.rollouts("abandoned")] == ["abandoned"]
+
+
+def test_a_run_without_rollouts_takes_other_settings(directory: Path, task: Task) -> None:
+    Store.open(directory).start_run({"samples": 8}).close()
+    with Store.open(directory).start_run({"samples": 4}) as run:
+        run.begin(task).finish()
+    with Run.open(directory) as run:
+        assert run.settings == {"samples": 4}
+
+
+def test_what_is_asked_of_no_rollout_says_so(directory: Path, task: Task) -> None:
+    with Store.open(directory).start_run({}) as run:
+        run.begin(task).finish()
+        for look in (run.turns, run.candidates, run.scores, run.graph, run.branches):
+            with pytest.raises(UserError, match="has no rollout 'zz'"):
+                list(look("zz"))
+        with pytest.raises(UserError, match="status is one of running, done"):
+            run.rollouts("finished")  # type: ignore[arg-type]

@@ -90,6 +90,11 @@ class Tally:
         """Leave out rows that were made or considered."""
         self.dropped[reason] += count
 
+    def exclude(self, reason: str, count: int = 1) -> None:
+        """Leave out turns that had been selected, where a row is not a turn."""
+        self.selected -= count
+        self.excluded[reason] += count
+
     def note(self, what: str, row: str) -> None:
         """Count a row that something is to be said about, and name the first ones."""
         self.notes[what] += 1

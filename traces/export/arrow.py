@@ -1,13 +1,13 @@
 """Columns to Arrow: schemas, and record batches built from flat values and offsets.
 
-A lone surrogate, which no Arrow string can hold, becomes U+FFFD; `Builder.replaced` counts the rows. Messages
-are structs of a role and a text; where some message of the run has more (tool calls, parts, names) they are
-Arrow's JSON type, which `datasets` gives back as they were recorded, without keys that others have.
+A lone surrogate, which no Arrow string can hold, is written as `tutelage.valid_text` does, which can be undone;
+`Builder.replaced` counts the rows. Messages are structs of a role and a text; where some message of
+the run has more (tool calls, parts, names) they are Arrow's JSON type, which `datasets` gives back as they were
+recorded, without keys that others have.
 """
 
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from tutelage.traces.export.columns import Column, Kind
 from tutelage.traces.record import Message
+from tutelage.valid_text import MARK, valid_data
 
 __all__ = ["Builder"]
 
@@ -36,7 +37,7 @@ PACKED: dict[Kind, pa.DataType] = {
     Kind.TOKEN_TABLE: pa.int32(),
     Kind.FLOAT_TABLE: pa.float32(),
 }
-SURROGATES = re.compile("[\ud800-\udfff]")
+MARKED = MARK.encode()
 LARGEST = 2**31 - 1
 """What the offsets of an Arrow array can say."""
 TABLES = (Kind.TOKEN_TABLE, Kind.FLOAT_TABLE)
@@ -50,7 +51,7 @@ class Builder:
         self._columns = columns
         self._wide = wide
         self.replaced = 0
-        """Rows in which lone surrogates were replaced."""
+        """Rows in which lone surrogates were written otherwise."""
         self.schema = pa.schema([pa.field(column.name, self._type(column.kind)) for column in columns])
 
     def batches(self, rows: Sequence[Sequence[Any]]) -> list[pa.RecordBatch]:
@@ -58,16 +59,23 @@ class Builder:
         if not rows:
             return []
         try:
-            return [self._batch(rows)]
+            made = self._several(rows)
+            if not any(_has_mark(batch) for batch in made):
+                return made
         except UnicodeEncodeError:
-            valid = [[_valid(value) for value in row] for row in rows]
-            self.replaced += sum(new != list(old) for new, old in zip(valid, rows, strict=True))
-            return self.batches(valid)
+            pass
+        valid: list[Sequence[Any]] = [valid_data(tuple(row)) for row in rows]
+        self.replaced += sum(new != tuple(old) for new, old in zip(valid, rows, strict=True))
+        return self._several(valid)
+
+    def _several(self, rows: Sequence[Sequence[Any]]) -> list[pa.RecordBatch]:
+        try:
+            return [self._batch(rows)]
         except OverflowError:
             half = len(rows) // 2
             if not half:
                 raise
-            return self.batches(rows[:half]) + self.batches(rows[half:])
+            return self._several(rows[:half]) + self._several(rows[half:])
 
     def _batch(self, rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
         arrays = [
@@ -182,12 +190,18 @@ def _valid_bits(values: Sequence[Any]) -> pa.Buffer | None:
     return pa.py_buffer(np.packbits(there, bitorder="little"))
 
 
-def _valid(value: Any) -> Any:
-    """The same value with lone surrogates replaced."""
-    if isinstance(value, str):
-        return SURROGATES.sub("\N{REPLACEMENT CHARACTER}", value)
-    if isinstance(value, Mapping):
-        return {_valid(key): _valid(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_valid(each) for each in value)
-    return value
+def _has_mark(batch: pa.RecordBatch) -> bool:
+    """Whether some text holds the mark by which what Arrow cannot hold is written."""
+    return any(_texts_hold_mark(column) for column in batch.columns)
+
+
+def _texts_hold_mark(array: pa.Array) -> bool:
+    kind = array.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _texts_hold_mark(array.storage)
+    if pa.types.is_string(kind):
+        raw = array.buffers()[2]
+        return raw is not None and MARKED in raw.to_pybytes()
+    if pa.types.is_list(kind):
+        return _texts_hold_mark(array.values)
+    return pa.types.is_struct(kind) and any(map(_texts_hold_mark, array.flatten()))

@@ -1,10 +1,12 @@
 """Decontamination: rows that repeat a held-out task are left out.
 
-The rule. Texts are lower-cased and cut into words (runs of letters and digits), as the rest of Unicode is
-ignored. A row is left out where its task's problem has the same words as a held-out problem, or where its
-problem, its training context or its completion shares `ngram` words in a row with the problem or the worked
-solution of a held-out task. Thirteen words are the rule of Brown et al. 2020, "Language Models are Few-Shot
-Learners", appendix C. Held-out texts of fewer words than that are compared as a whole only. Templates that
+The rule. Texts are lower-cased and cut into words: runs of letters and digits, numbers with their decimal points
+(and without the commas between thousands), and the signs of mathematics, since "3*4" and "3+4" are two problems.
+The signs that prose has, too, hyphens, slashes and brackets, do not count between or at words of two letters and
+more; all other punctuation is ignored. A row is left out where its task's problem has the same words as a held-out
+problem, or where its problem, its training context or its completion shares `ngram` words in a row with the problem
+or the worked solution of a held-out task. Thirteen words are the rule of Brown et al. 2020, "Language Models are
+Few-Shot Learners", appendix C. Held-out texts of fewer words than that are compared as a whole only. Templates that
 many problems of one kind share look like overlap: choose a larger `ngram`, or 0, for those.
 Not covered: paraphrases and translations.
 """
@@ -20,7 +22,16 @@ from tutelage.types import Task
 
 __all__ = ["HeldOut", "words"]
 
-WORD = re.compile(r"[^\W_]+")
+WORD = re.compile(
+    r"(?<!\w)\.\d+|\d+(?:[.:]\d+)+|[^\W_]+"  # numbers with points, words
+    r"|(?<=[\d)\]])!|[-/(){}\[\]+*^%=<>|~\xb1\xac\u2190-\u22ff]"  # factorials, signs
+)
+THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+SAME = str.maketrans("\u2212\xd7\xb7\u22c5\xf7", "-***/")
+"""Signs that are written in several ways."""
+OPEN, CLOSED = frozenset("([{"), frozenset(")]}")
+PROSE = OPEN | CLOSED | frozenset("-/")
+"""Signs that prose has, too: before a word, after one, or between two."""
 PROBLEM = ("problem", "question", "prompt")
 SOLUTION = ("solution", "answer")
 
@@ -69,8 +80,23 @@ class HeldOut:
 
 
 def words(text: str) -> list[str]:
-    """Cut a text into lower-case words, the exact normalised form that is compared."""
-    return WORD.findall(text.lower())
+    """Cut a text into lower-case words and signs, the exact normalised form that is compared."""
+    found = WORD.findall(THOUSANDS.sub(lambda match: match[0].replace(",", ""), text.lower().translate(SAME)))
+    kept = [each for at, each in enumerate(found) if each not in PROSE or not _is_prose(found, at)]
+    while kept and kept[-1] == "=":
+        kept.pop()
+    return kept
+
+
+def _is_prose(found: Sequence[str], at: int) -> bool:
+    """Whether a sign that prose has too stands where prose has it."""
+    before = at == 0 or _is_long(found[at - 1])
+    after = at + 1 == len(found) or _is_long(found[at + 1])
+    return after if found[at] in OPEN else before if found[at] in CLOSED else before and after
+
+
+def _is_long(word: str) -> bool:
+    return len(word) > 1 and word.isalpha()
 
 
 def _texts(source: object) -> Iterator[tuple[str, str | None]]:

@@ -33,6 +33,10 @@ FIRST, BATCH = 64, 4096
 """Rows of the first record batch, and the most of a later one."""
 BYTES = 32 << 20
 """Bytes that a record batch should not exceed."""
+SURROGATES = (
+    "rows hold lone surrogates, which are written as U+FDD0 and four digits here "
+    "(tutelage.valid_text undoes it)"
+)
 
 
 def export(run: Run, to: str, **options: Any) -> "Export":
@@ -62,7 +66,7 @@ class Export:
         self.format = format
         self.settings = settings
         self._tally: Tally | None = None
-        job_of(run, format, settings.model_copy(update={"tokenizer": None}))
+        job_of(run, format, settings, templates=False)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Give the rows as plain data."""
@@ -98,8 +102,7 @@ class Export:
             yield from made
             size = max(1, min(BATCH, BYTES * size // (1 + sum(batch.nbytes for batch in made))))
         if builder.replaced:
-            note = "rows hold lone surrogates, which are U+FFFD here (JSONL keeps them)"
-            job.tally.notes[note] += builder.replaced
+            job.tally.notes[SURROGATES] += builder.replaced
 
     def parquet(self, path: str | Path) -> Path:
         """Write a Parquet file.
@@ -130,7 +133,7 @@ class Export:
         return Path(path)
 
     def jsonl(self, path: str | Path) -> Path:
-        """Write one JSON object a line, UTF-8; lone surrogates are escaped.
+        """Write one JSON object a line, UTF-8; lone surrogates and the line ends of Unicode are escaped.
 
         Raises:
             StoreError: The file cannot be written.

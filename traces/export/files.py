@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,9 +14,11 @@ from tutelage.errors import MissingDependency, StoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["json_line", "need_arrow", "whole_file", "write_batches"]
+__all__ = ["escaped_json", "json_line", "need_arrow", "whole_file", "write_batches"]
 
 ENCODER = json.JSONEncoder(ensure_ascii=False)
+ESCAPED = re.compile("[\x85\u2028\u2029\ud800-\udfff]")
+"""Lone surrogates, and what some readers of lines take for the end of one."""
 
 
 @contextmanager
@@ -45,11 +48,14 @@ def write_batches(batches: Iterable["pa.RecordBatch"], write: Callable[["pa.Reco
 
 
 def json_line(value: Any) -> bytes:
-    """Give plain data as a line of UTF-8; where it holds lone surrogates, all that is not ASCII is escaped."""
-    try:
-        return ENCODER.encode(value).encode() + b"\n"
-    except UnicodeEncodeError:
-        return json.dumps(value).encode() + b"\n"
+    """Give plain data as a line of UTF-8."""
+    return escaped_json(value).encode() + b"\n"
+
+
+def escaped_json(value: Any) -> str:
+    """Give plain data as JSON in valid Unicode, which every reader of lines takes for one line."""
+    text = ENCODER.encode(value)
+    return text if text.isascii() else ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def need_arrow() -> None:

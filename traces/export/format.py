@@ -4,7 +4,7 @@ To add one, write `formats/NAME.py` with a `Format` and enter it in `formats/__i
 files are done for it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -43,6 +43,8 @@ class Draft(NamedTuple):
     """Sampled tokens that the row trains."""
     checks: tuple[tuple[TurnView, bytes | None], ...] = ()
     """Turns whose completion follows the context, with the recorded ids of the context, for the template check."""
+    notes: Mapping[str, int] | None = None
+    """What the report is to say of the row if it is kept, with its number."""
 
 
 @dataclass(slots=True)

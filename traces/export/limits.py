@@ -35,21 +35,19 @@ class Seen:
         self._bits = bytearray((LAST + 1) // 8)
         self._fresh: set[int] = set()
 
-    def first(self, content: object) -> bool:
-        """Say whether a hashable content comes by for the first time."""
-        name = hash(content)
-        at, bit = (name & LAST) >> 3, 1 << (name & 7)
-        found, fresh = self._bits[at], self._fresh
-        if found & bit:
-            if name in fresh or self._known(name):
-                return False
-        else:
-            self._bits[at] = found | bit
-        fresh.add(name)
-        if len(fresh) == FRESH:
-            self._table.executemany("INSERT INTO seen VALUES (?)", zip(sorted(fresh), strict=True))
-            fresh.clear()
-        return True
+    def holds(self, name: int) -> bool:
+        """Say whether a content, given by its hash, has come by."""
+        if not self._bits[(name & LAST) >> 3] & 1 << (name & 7):
+            return False
+        return name in self._fresh or self._known(name)
+
+    def add(self, name: int) -> None:
+        """Take note of a content that had not come by."""
+        self._bits[(name & LAST) >> 3] |= 1 << (name & 7)
+        self._fresh.add(name)
+        if len(self._fresh) == FRESH:
+            self._table.executemany("INSERT INTO seen VALUES (?)", zip(sorted(self._fresh), strict=True))
+            self._fresh.clear()
 
     def close(self) -> None:
         """Forget."""
@@ -82,7 +80,8 @@ class PerTask:
 class Thinning:
     """Takes equally many rows of each kind, evenly over the run.
 
-    Of n rows of a kind and a quota q, row i (from 0) is taken where ⌊(i+1)·q/n⌋ exceeds ⌊i·q/n⌋.
+    Of n rows of a kind and a quota q, row i (from 0) is taken where ⌊(i+1)·q/n⌋ exceeds ⌊i·q/n⌋. Rows that were
+    not there when they were counted, more of a kind or of a new one, are not taken.
     """
 
     def __init__(self, found: Mapping[object, int]) -> None:
@@ -93,6 +92,8 @@ class Thinning:
 
     def take(self, kind: object) -> bool:
         """Say whether the next row of a kind is taken."""
-        at, total = self._passed[kind], self._found[kind]
+        at, total = self._passed[kind], self._found.get(kind, 0)
+        if at >= total:
+            return False
         self._passed[kind] += 1
         return (at + 1) * self._quota // total > at * self._quota // total

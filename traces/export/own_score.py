@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from tutelage.errors import UserError
 from tutelage.traces.export.reading import Survey
 from tutelage.traces.export.story import ScoreView, Story, TurnView
+from tutelage.traces.run import Run
 
 __all__ = ["VERDICT", "OwnScore", "judged", "own_score", "verifier_of"]
 
@@ -78,17 +79,24 @@ def _of(score: ScoreView, source: Source) -> OwnScore:
     return _known(score.value, score.passed, source)
 
 
-def verifier_of(survey: Survey, wanted: str | None, name: str) -> str | None:
-    """The verifier whose scores count in run `name`; `None` where the run has none.
+def verifier_of(survey: Survey, wanted: str | None, run: Run) -> str | None:
+    """The verifier whose scores count in a run; `None` where the run has none.
+
+    Where none is wanted it is the one that the run was judged by when it ran, else its only one.
 
     Raises:
-        UserError: The wanted one is not there, or there are several and none is wanted.
+        UserError: The wanted one is not there, or there are several, none is wanted and none is the run's own.
     """
+    name = run.name
     known = ", ".join(map(repr, survey.verifiers)) or "none"
     if wanted is not None:
         if wanted not in survey.verifiers:
             raise UserError(f"run {name!r} has no scores of {wanted!r} (there are: {known})")
         return wanted
+    settings = run.settings.get("verifier")
+    own = settings.get("name") if isinstance(settings, dict) else None
+    if own in survey.verifiers:
+        return own
     choice = survey.deciding or survey.verifiers
     if len(choice) > 1:
         raise UserError(f"run {name!r} has scores of several verifiers ({known}); name one, verifier=…")

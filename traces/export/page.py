@@ -31,7 +31,7 @@ TURNS_OF_PAGE = 1000
 CHARACTERS_OF_PAGE = 8 << 20
 """What a page should hold at most, turns and characters that were said."""
 
-OF_PAGE = "r.task BETWEEN ? AND ? AND r.status <> 'abandoned'"
+OF_PAGE = "r.task BETWEEN ? AND ? AND r.seq <= ? AND r.status <> 'abandoned'"
 
 TASKS = """SELECT k.seq, k.id, b.data FROM tasks k JOIN bodies b ON b.id = k.body
     WHERE k.seq BETWEEN ? AND ? ORDER BY k.seq"""
@@ -53,7 +53,9 @@ WRITTEN = f"""SELECT c.turn_id, c.id FROM rollouts r CROSS JOIN candidates c ON 
 
 SCORES = f"""SELECT s.subject_id, s.name, s.value, s.passed, s.steps, s.feedback
     FROM rollouts r CROSS JOIN scores s ON s.rollout = r.seq
-    WHERE {OF_PAGE} ORDER BY r.task, r.repeat, s.seq"""
+    WHERE {OF_PAGE} ORDER BY r.task, r.repeat, s.given, s.seq"""
+"""The latest of a name comes last. Rows of merged runs stand in another order than that of time; scores of
+unknown time are the oldest."""
 
 SCORES_ALONE = SCORES.replace("s.steps, s.feedback", "NULL, NULL")
 
@@ -62,6 +64,8 @@ SPEAKERS = "SELECT id, role, node, model, policy, author, tools FROM speakers WH
 ONE = len('["0123456789abcdef0123456789abcdef"]')
 
 Row = tuple[Any, ...]
+Span = tuple[int, int, int]
+"""The first and the last task, and the last rollout, by their numbers."""
 
 
 class Needs(NamedTuple):
@@ -78,16 +82,20 @@ class Needs(NamedTuple):
 class Pages:
     """Reads pages; remembers who speaks."""
 
-    def __init__(self, run_id: str, needs: Needs) -> None:
-        """Read pages of the run with this id."""
+    def __init__(self, run_id: str, needs: Needs, rollouts: int) -> None:
+        """Read pages of the run with this id, of rollouts up to this number."""
         self._run_id = run_id
         self._needs = needs
+        self._rollouts = rollouts
         self._speakers: dict[int, Speaker] = {}
 
     def read(self, connection: Connection, first: int, last: int) -> tuple[list[Story], float]:
-        """Read the tasks with these numbers; also give which part of a page they fill."""
-        span = (first, last)
-        tasks = connection.execute(TASKS, span).fetchall()
+        """Read the tasks with these numbers; also give which part of a page they fill.
+
+        The connection is in a transaction, so that all queries see the run at one moment.
+        """
+        span = (first, last, self._rollouts)
+        tasks = connection.execute(TASKS, (first, last)).fetchall()
         rollouts: dict[int, tuple[int, RolloutView]] = {
             row[0]: (row[1], RolloutView(row[2], row[3] or self._run_id, row[4], row[5]))
             for row in connection.execute(ROLLOUTS, span)
@@ -117,7 +125,7 @@ class Pages:
         return found, max(len(shared["known"]) / TURNS_OF_PAGE, said / CHARACTERS_OF_PAGE, 1 / TURNS_OF_PAGE)
 
     def _turns(
-        self, connection: Connection, span: tuple[int, int], rollouts: Mapping[int, tuple[int, RolloutView]]
+        self, connection: Connection, span: Span, rollouts: Mapping[int, tuple[int, RolloutView]]
     ) -> dict[int, list[TurnView]]:
         rows = connection.execute(TURNS, span).fetchall()
         if not rows:
@@ -171,7 +179,7 @@ class Pages:
             self._speakers[number] = Speaker(role or "", node, model or "", policy or "", author, offered)
 
 
-def _candidates(connection: Connection, span: tuple[int, int]) -> dict[str, CandidateView]:
+def _candidates(connection: Connection, span: Span) -> dict[str, CandidateView]:
     rows = connection.execute(CANDIDATES, span).fetchall()
     bodies = fetch(connection, (row[1] for row in rows))
     return {
@@ -194,7 +202,7 @@ def _tokens(
     )
 
 
-def _scores(connection: Connection, span: tuple[int, int], steps: bool) -> dict[str, Scored]:
+def _scores(connection: Connection, span: Span, steps: bool) -> dict[str, Scored]:
     """Subjects by id to their scores; what is scored alike is kept once."""
     rows = connection.execute(SCORES if steps else SCORES_ALONE, span).fetchall()
     subjects = [row[0] for row in rows]

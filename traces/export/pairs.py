@@ -86,7 +86,7 @@ def _grouped(
             continue
         prompt = training_context(example, settings)
         place = example.turn.rollout.id if fork else ""
-        key = f"{example.turn.speaker.role}\0{place}\0{prompt!r}"
+        key = f"{place}\0{_asked(example, prompt)}"
         prompts.setdefault(key, prompt)
         alone = fork and example.score.source in ("rollout", None)
         graded = _mean(example, outcomes.get(example.turn.id, ())) if alone else _own(example)
@@ -94,6 +94,12 @@ def _grouped(
     for key, group in groups.items():
         for better, worse in _matched(group, settings):
             yield Pair(prompts[key], better.example, worse.example, (better.value, worse.value))
+
+
+def _asked(example: Example, prompt: Prompt) -> str:
+    """What two completions must share to be compared: the role, the tools and the training context."""
+    speaker = example.turn.speaker
+    return f"{speaker.role}\0{speaker.tools!r}\0{prompt!r}"
 
 
 def _own(example: Example) -> Graded:
@@ -145,13 +151,18 @@ def _apart(better: Graded, worse: Graded, margin: float) -> bool:
 
 def _refinements(examples: Sequence[Example], settings: PairSettings) -> Iterator[Pair]:
     by_candidate = {each.candidate.id: each for each in examples if each.candidate is not None}
+    used: set[str] = set()
     for after in examples:
         candidate = after.candidate
         for name in candidate.parents if candidate is not None else ():
             before = by_candidate.get(name)
             if before is not None:
+                ids = {after.turn.id, before.turn.id}
+                if not settings.reuse and used & ids:
+                    continue
                 both = (_own(after), _own(before))
                 for better, worse in _matched(both, settings):
+                    used |= ids
                     prompt = training_context(before, settings)
                     yield Pair(prompt, better.example, worse.example, (better.value, worse.value))
 
@@ -173,7 +184,7 @@ def _by_step(
         stepped = _stepped(story, example, verifier)
         if stepped is not None:
             prompt = training_context(example, settings)
-            key = f"{example.turn.speaker.role}\0{prompt!r}"
+            key = _asked(example, prompt)
             prompts.setdefault(key, prompt)
             groups.setdefault(key, []).append(stepped)
     for key, group in groups.items():

@@ -1,6 +1,7 @@
-"""From stories to rows: held-out tasks, duplicates, limits, balance, the template, lineage, in this order.
+"""From stories to rows: held-out tasks, duplicates, limits, the template, balance, lineage, in this order.
 
-One row at a time, nothing kept but counts. Balancing reads the run twice: once to count.
+One row at a time, nothing kept but counts. Balancing reads the run twice: once to count. A row is a duplicate of
+one that passed everything before the balance; what was left out earlier may come by again.
 """
 
 from collections import Counter
@@ -31,14 +32,14 @@ Kept = tuple[Draft, str | None]
 """A row, and what the template check says of it."""
 
 
-def job_of(run: Run, format: Format, settings: ExportSettings) -> Job:
-    """Begin a reading.
+def job_of(run: Run, format: Format, settings: ExportSettings, *, templates: bool = True) -> Job:
+    """Begin a reading; without `templates` no tokenizer is loaded.
 
     Raises:
         UserError: The run has not what the settings or the format ask for.
     """
     known = survey(run)
-    verifier = verifier_of(known, settings.verifier, run.name)
+    verifier = verifier_of(known, settings.verifier, run)
     if settings.passed is not None and verifier is None:
         raise UserError(
             f"run {run.name!r} has no scores, so nothing is known to have passed; "
@@ -48,7 +49,7 @@ def job_of(run: Run, format: Format, settings: ExportSettings) -> Job:
     job = Job(run, settings, known, verifier)
     job.tally.noun = format.noun(settings)
     job.tally.has_tokens = format.tokens(settings)
-    if settings.tokenizer is not None:
+    if templates and settings.tokenizer is not None:
         job.templates = Templates(settings.tokenizer)
     return job
 
@@ -72,6 +73,8 @@ def rows(format: Format, job: Job) -> Iterator[Row]:
     for draft, verdict in _finished(_Limits(job, thinning).kept(format), format, job):
         tally.kept += 1
         tally.trained += draft.tokens
+        if draft.notes is not None:
+            tally.notes.update(draft.notes)
         values = draft.values
         if format.lineage and draft.turn is not None:
             said = (verdict,) if checked else ()
@@ -100,16 +103,20 @@ class _Limits:
         self._heldout = None if settings.heldout is None else HeldOut(settings.heldout, settings.ngram)
         self._per_task = PerTask(settings.per_task)
         self._prompt: tuple[object, int] = (None, 0)
+        self._tools: dict[int, tuple[object, int]] = {}
+        self._seen: Seen | None = None
+        self._name = 0
 
     def kept(self, format: Format) -> Iterator[Kept]:
         """Give the rows that pass, with what the template check said."""
         job = self._job
-        seen = Seen() if job.settings.deduplicate else None
+        self._seen = seen = Seen() if job.settings.deduplicate else None
+        tools = job.survey.tools and any(name == "tools" for name, _ in columns_of(format, job))
         try:
-            for story in stories(job.run, format.needs(job.settings)):
+            for story in stories(job.run, format.needs(job.settings), job.survey):
                 barred = self._heldout is not None and self._heldout.repeats(story.task.problem)
                 for draft in format.rows(story, job):
-                    reason, verdict = self._refused(draft, barred, seen), None
+                    reason, verdict = self._refused(draft, barred, tools), None
                     if reason is None and job.templates is not None:
                         reason, verdict = self._rendered(draft)
                     if reason is None:
@@ -123,14 +130,17 @@ class _Limits:
             if seen is not None:
                 seen.close()
 
-    def _refused(self, draft: Draft, barred: bool, seen: Seen | None) -> str | None:
+    def _refused(self, draft: Draft, barred: bool, tools: bool) -> str | None:
         if self._heldout is not None:
             if barred:
                 return "repeat a held-out problem"
             if self._heldout.overlaps(_texts(draft)):
                 return f"share {self._job.settings.ngram} words in a row with a held-out task"
-        if seen is not None and not seen.first(self._content(draft)):
-            return "repeat a row that is kept"
+        if self._seen is not None:
+            content = self._content(draft)
+            self._name = hash((content, self._offered(draft))) if tools else hash(content)
+            if self._seen.holds(self._name):
+                return "repeat a row that is kept"
         if self._per_task.full(draft.story.number):
             return f"go beyond {self._per_task.limit} of a task"
         return None
@@ -143,9 +153,20 @@ class _Limits:
             self._prompt = (draft.prompt, _hash_of(draft.prompt))
         return self._prompt[1], draft.said, draft.label
 
+    def _offered(self, draft: Draft) -> int:
+        """The tools that the row's turn was offered, as a hash."""
+        tools = () if draft.turn is None else draft.turn.speaker.tools
+        found = self._tools.get(id(tools))
+        if found is None:
+            # The tools are kept with their hash, so that no other object gets their id.
+            found = self._tools[id(tools)] = (tools, hash(repr(tools)))
+        return found[1]
+
     def _balanced(self, draft: Draft) -> str | None:
         """The last thing that is asked, of rows that would be taken otherwise."""
         self._per_task.take()
+        if self._seen is not None:
+            self._seen.add(self._name)
         if self._thinning is None:
             return None
         kind = self._job.settings.balance
@@ -155,6 +176,8 @@ class _Limits:
         """Why the row is left out, if it is, and what its column says."""
         assert self._job.templates is not None
         verdict: str | None = None
+        if not draft.checks:
+            self._job.tally.notes["rows hold recorded ids, which no template has to render"] += 1
         for turn, read in draft.checks:
             if read is None:
                 self._job.tally.notes[

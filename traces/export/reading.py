@@ -1,12 +1,15 @@
 """The only place of the exports that reads the store: `stories`, task by task, a page of tasks at a time.
 
-A page is read in one go and then worked on without holding the store. Memory grows with the turns of the
-largest task and not with the run. Abandoned rollouts are left out, as everywhere.
+A page is read in one transaction, so that a run under way is seen at one moment, and then worked on without
+holding the store. Rollouts that begin after a survey are not in what is read by it. Memory
+grows with the turns of the largest task and not with the run. Abandoned rollouts are left out, as everywhere.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from sqlite3 import Connection
 
 from tutelage.errors import StoreError
 from tutelage.traces.blobs import value_text
@@ -16,7 +19,7 @@ from tutelage.traces.export.page import Needs, Pages
 from tutelage.traces.export.story import Story
 from tutelage.traces.run import Run
 
-__all__ = ["Needs", "Survey", "stories", "survey"]
+__all__ = ["Needs", "Survey", "database_of", "stories", "survey"]
 
 FIRST = 16
 """Tasks of the first page."""
@@ -38,38 +41,55 @@ class Survey:
     """Some turn has the token ids of its prompt and of its completion."""
     models: tuple[str, ...]
     policies: tuple[str, ...]
-    """Both in the order of their first turn."""
+    roles: tuple[str, ...]
+    """All three in the order of their first turn."""
+    rollouts: int
+    """The number of the last rollout that had begun."""
 
 
 def survey(run: Run) -> Survey:
     """Look at a run as a whole, with a few quick queries."""
+    with snapshot(database_of(run)):
+        return _survey(run)
+
+
+def _survey(run: Run) -> Survey:
     rows = database_of(run).rows
+    ((rollouts,),) = rows("SELECT coalesce(max(seq), 0) FROM rollouts")
     names = {
         value_text(name) or "": bool(decides)
         for name, decides in rows(
             "SELECT name, max(passed IS NOT NULL) FROM scores WHERE name <> 'verdict' GROUP BY name"
         )
     }
-    speakers = rows("SELECT model, policy FROM speakers ORDER BY id")
+    speakers = rows("SELECT model, policy, role FROM speakers ORDER BY id")
     return Survey(
         verifiers=tuple(sorted(names)),
         deciding=tuple(sorted(name for name, decides in names.items() if decides)),
         wide=_any(run, "messages WHERE role IS NULL") or _any(run, "turns WHERE tool_calls IS NOT NULL"),
         tools=_any(run, "speakers WHERE tools IS NOT NULL"),
         tokens=_any(run, "turns WHERE read IS NOT NULL AND written IS NOT NULL"),
-        models=tuple(dict.fromkeys(value_text(model) or "" for model, _ in speakers)),
-        policies=tuple(dict.fromkeys(value_text(policy) or "" for _, policy in speakers)),
+        models=_each(model for model, _, _ in speakers),
+        policies=_each(policy for _, policy, _ in speakers),
+        roles=_each(role for _, _, role in speakers),
+        rollouts=rollouts,
     )
 
 
-def stories(run: Run, needs: Needs) -> Iterator[Story]:
-    """Read a run task by task, in the order in which the tasks were first begun."""
+def stories(run: Run, needs: Needs, known: Survey | None = None) -> Iterator[Story]:
+    """Read a run task by task, in the order in which the tasks were first begun.
+
+    Args:
+        run: An open run.
+        needs: What is read besides turns and verdicts.
+        known: Rollouts that began after this survey are left out; `None`: those that begin from now on.
+    """
     database = database_of(run)
-    pages = Pages(run.id, needs)
+    pages = Pages(run.id, needs, (known or survey(run)).rollouts)
     start, count = 1, FIRST
     ((last,),) = database.rows("SELECT coalesce(max(seq), 0) FROM tasks")
     while start <= last:
-        with database.reading() as connection, collector_held():
+        with snapshot(database) as connection, collector_held():
             try:
                 page, share = pages.read(connection, start, start + count - 1)
             except (ValueError, KeyError, TypeError, zlib.error) as error:
@@ -84,6 +104,25 @@ def stories(run: Run, needs: Needs) -> Iterator[Story]:
 def database_of(run: Run) -> Database:
     """The database of a run."""
     return run._store.database
+
+
+@contextmanager
+def snapshot(database: Database) -> Iterator[Connection]:
+    """Hold the connection and see the run at one moment, whatever other processes write meanwhile."""
+    with database.reading() as connection:
+        if connection.in_transaction:
+            yield connection
+            return
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def _each(values: Iterable[str | bytes]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value_text(value) or "" for value in values))
 
 
 def _any(run: Run, where: str) -> bool:

@@ -40,7 +40,7 @@ class ExportSettings(Data):
     policies: Names | None = None
     """Only turns of these policy versions."""
     verifier: str | None = None
-    """Whose scores count; `None`: the run's only verifier."""
+    """Whose scores count; `None`: the run's own verifier, or its only one."""
     passed: bool | None = None
     """Only turns whose own score says right (`True`) or wrong (`False`); `None`: all."""
     truncated: bool = True
@@ -53,7 +53,7 @@ class ExportSettings(Data):
     turn's branch; "last" the system messages and the last user message, without history; or a function of an
     `Example` that gives messages."""
     deduplicate: bool = True
-    """Take rows with the same content once."""
+    """Take rows with the same content once; a row with other tools has another content."""
     per_task: Annotated[int, Field(gt=0)] | None = None
     """At most so many rows of one task, in the order recorded."""
     balance: Balance | None = None

@@ -16,7 +16,7 @@ from tutelage.errors import MissingDependency, ModelDirectoryError, UserError
 from tutelage.traces.export.story import TurnView
 from tutelage.traces.record import Message
 
-__all__ = ["Template", "Templates"]
+__all__ = ["Template", "Templates", "refuse_check"]
 
 Tools = Sequence[Mapping[str, JsonValue]]
 
@@ -86,6 +86,14 @@ class Template:
             return_dict=False,
         )
         return struct.pack(f"<{len(ids)}i", *ids)
+
+
+def refuse_check(to: str, tokenizer: str | Path | None, why: str) -> None:
+    """Raise where a template check is asked for that would check nothing."""
+    if tokenizer is not None:
+        raise UserError(
+            f"{to!r} has no use for tokenizer={str(tokenizer)!r}: {why}; check the same turns with 'sft'"
+        )
 
 
 class Templates:

@@ -166,5 +166,5 @@ def _count(story: Story, job: Job, chosen: dict[str, Example]) -> None:
         if turn.id not in chosen:
             tally.masked += count
         elif turn.completion_ids is None or (turn.prompt_ids is None and not alone):
-            tally.drop("have no token ids")
+            tally.exclude("have no token ids")
             tally.left_out += count

@@ -36,8 +36,11 @@ def said(turn: TurnView) -> Prompt:
 
 
 def texts_of(turn: TurnView) -> tuple[str, ...]:
-    """Give what was said as texts, tool calls included, by which equal completions are known."""
-    return (turn.completion, repr(turn.tool_calls)) if turn.tool_calls else (turn.completion,)
+    """Give what was said as texts, tool calls without their ids included, by which equal completions are known."""
+    if not turn.tool_calls:
+        return (turn.completion,)
+    calls = [{key: value for key, value in call.items() if key != "id"} for call in turn.tool_calls]
+    return (turn.completion, repr(calls))
 
 
 def with_tools(columns: tuple[Column, ...], survey: Survey) -> tuple[Column, ...]:

@@ -1,3 +1,4 @@
+import json
 import struct
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from tutelage.traces.export import arrow
 from tutelage.traces.export.arrow import Builder
 from tutelage.traces.export.columns import Column, Kind, plain
+from tutelage.valid_text import original_data
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 NUMBER = st.integers(-(2**31), 2**31 - 1)
@@ -68,15 +70,32 @@ def test_wide_messages_and_plain_data_are_json() -> None:
     assert batch.column(1).to_pylist() == ['[1, {"é": null}]', None]
 
 
-def test_lone_surrogates_are_marked_wherever_they_are_and_counted_by_row() -> None:
+def test_lone_surrogates_are_written_reversibly_wherever_they_are_and_counted_by_row() -> None:
     columns = [Column("text"), Column("messages", Kind.MESSAGES), Column("texts", Kind.TEXTS)]
     builder = Builder(columns, wide=False)
     bad: Any = ("a\ud800", ({"role": "user", "content": "\udfff"},), ["x"])
     (batch,) = builder.batches([bad, ("fine", (), ["\ud83d\ude00"]), ("é😀", (), [])])
-    assert batch.column(0).to_pylist() == ["a\ufffd", "fine", "é😀"]
-    assert batch.column(1)[0].as_py() == [{"role": "user", "content": "\ufffd"}]
-    assert batch.column(2)[1].as_py() == ["\ufffd\ufffd"]
+    assert batch.column(0).to_pylist() == ["a\ufdd0d800", "fine", "é😀"]
+    assert batch.column(1)[0].as_py() == [{"role": "user", "content": "\ufdd0dfff"}]
+    assert batch.column(2)[1].as_py() == ["\ufdd0d83d\ufdd0de00"]
     assert builder.replaced == 2
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_text_that_holds_the_mark_already_is_not_taken_for_a_written_one(wide: bool) -> None:
+    columns = [Column("text"), Column("messages", Kind.MESSAGES), Column("more", Kind.JSON)]
+    builder = Builder(columns, wide=wide)
+    rows: list[Any] = [
+        ("a", ({"role": "user", "content": "\ufdd0d83d"},), {}),
+        ("b", (), "\ufdd0"),
+        ("c", (), 1),
+    ]
+    (batch,) = builder.batches(rows)
+    assert builder.replaced == 2
+    for row, back in zip(rows, batch.to_pylist(), strict=True):
+        messages = [json.loads(each) if wide else each for each in back["messages"]]
+        found = original_data((back["text"], tuple(messages), json.loads(back["more"])))
+        assert found == row
 
 
 def test_rows_that_one_array_cannot_hold_are_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:

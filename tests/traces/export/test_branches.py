@@ -151,4 +151,5 @@ def test_turns_without_ids_are_counted_and_a_run_without_any_is_refused(toy: Any
     recorder.finish()
     data = export(toy.run, "sft", form="tokens", passed=None)
     assert len(list(data)) == 1
-    assert data.counts.dropped == {"have no token ids": 1}
+    assert data.counts.dropped == {}
+    assert data.report().splitlines()[1] == "from 1 of 2 turns, because 1 have no token ids"

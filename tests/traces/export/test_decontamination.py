@@ -44,7 +44,7 @@ def test_a_solution_that_leaks_into_a_completion_is_found(toy: Any) -> None:
     recorder.finish()
     heldout = [Task(id="h", problem="Another one", solution=LONG)]
     data = export(toy.run, "sft", heldout=heldout)
-    assert [row["messages"][1]["content"] for row in data] == ["clean"]
+    assert [row["completion"][0]["content"] for row in data] == ["clean"]
     assert data.counts.dropped == {"share 13 words in a row with a held-out task": 1}
 
 
@@ -76,4 +76,36 @@ def test_what_is_neither_a_file_nor_tasks_is_told(tmp_path: Path) -> None:
 
 
 def test_words_are_letters_and_digits_of_any_script() -> None:
-    assert words("Größe: 3+4_5, Café!") == ["größe", "3", "4", "5", "café"]
+    assert words("Größe: 3+4_5, Café!") == ["größe", "3", "+", "4", "5", "café"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Compute 3*4.", "Compute 3+4."),
+        ("Compute 3-4", "Compute 3/4"),
+        ("What is 3.5 times 2?", "What is 35 times 2?"),
+        ("What is .5 times 2?", "What is 5 times 2?"),
+        ("2*(3+4)", "2*3+4"),
+        ("Is x < 3?", "Is x > 3?"),
+        ("Give 5! please", "Give 5 please"),
+        ("x^2", "x2"),
+        ("a - b", "a b"),
+    ],
+)
+def test_other_signs_are_other_problems(one: str, other: str) -> None:
+    assert words(one) != words(other)
+    assert not HeldOut([other], 13).repeats(one)
+    assert HeldOut([one], 13).repeats(one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("A well-known and/or (red) apple!", "a well known, and or red apple"),
+        ("Sell 1,200 apples", "sell 1200 apples."),
+        ("6\xd77", "6 * 7 ="),
+    ],
+)
+def test_other_spelling_is_the_same_problem(one: str, other: str) -> None:
+    assert words(one) == words(other)

@@ -11,6 +11,7 @@ import pytest
 from tutelage.errors import StoreError, UserError
 from tutelage.traces import Run
 from tutelage.traces.export import FORMATS, export
+from tutelage.valid_text import original_data
 
 LINEAGE = [
     *("row_id", "run_id", "task_id", "rollout_id", "turn_id", "role", "node", "policy", "scores", "context")
@@ -20,7 +21,7 @@ LINEAGE = [
 def test_rows_come_out_alike_as_dicts_json_lines_parquet_arrow_and_dataset(
     looping: Any, tmp_path: Path
 ) -> None:
-    for options in ({}, {"form": "prompt_completion"}, {"form": "tokens"}):
+    for options in ({}, {"form": "messages"}, {"form": "tokens"}):
         data = export(looping.run, "sft", **options)
         rows = list(data)
         assert len(rows) == 9
@@ -103,7 +104,7 @@ def test_a_run_without_scores_says_how_to_take_everything(toy: Any) -> None:
     recorder.finish()
     with pytest.raises(UserError, match="passed=None"):
         export(toy.run, "sft")
-    assert [row["messages"][-1]["content"] for row in export(toy.run, "sft", passed=None)] == ["A"]
+    assert [row["completion"][0]["content"] for row in export(toy.run, "sft", passed=None)] == ["A"]
 
 
 def test_abandoned_rollouts_give_nothing_and_failed_ones_when_asked(toy: Any) -> None:
@@ -149,19 +150,23 @@ def test_a_reader_may_stop_at_any_row(looping: Any) -> None:
         data.report()
 
 
-def test_hostile_text_is_kept_in_json_lines_and_marked_in_columns(toy: Any, tmp_path: Path) -> None:
-    hostile = "\ud83d alone, \0, \x1b[31m, \u202e, \u2028, é😀"
+def test_hostile_text_is_kept_in_json_lines_and_can_be_had_back_from_columns(
+    toy: Any, tmp_path: Path
+) -> None:
+    hostile = "\ud83d alone, \0, \x1b[31m, \u202e, \u2028, \x85, \u2029, é😀"
     recorder = toy.begin(problem=hostile)
     toy.say(recorder, "solver", hostile, hostile, completion_token_ids=None, logprobs=None)
     recorder.finish()
-    data = export(toy.run, "sft", passed=None)
+    data = export(toy.run, "sft", passed=None, form="messages")
     (row,) = data
     assert [each["content"] for each in row["messages"]] == [hostile, hostile]
-    line = data.jsonl(tmp_path / "rows.jsonl").read_bytes()
+    (line,) = data.jsonl(tmp_path / "rows.jsonl").read_text("utf-8").splitlines()
     assert json.loads(line) == row
     (column,) = data.dataset()["messages"]
-    assert column[0]["content"] == hostile.replace("\ud83d", "\N{REPLACEMENT CHARACTER}")
-    assert "1 rows hold lone surrogates" in data.report()
+    assert column[0]["content"] == hostile.replace("\ud83d", "\ufdd0d83d")
+    assert original_data(data.dataset()[0]) == row
+    told = "written as U+FDD0 and four digits here (tutelage.valid_text undoes it)"
+    assert f"1 rows hold lone surrogates, which are {told}" in data.report()
 
 
 def test_it_reads_a_run_that_is_still_written(looping: Any) -> None:

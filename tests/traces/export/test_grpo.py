@@ -39,7 +39,8 @@ def test_groups_hold_what_was_sampled_with_its_log_probabilities_and_advantages(
         assert row["logprobs"] == list(turn.logprobs)
         assert row["advantages"] == pytest.approx([advantage] * len(turn.completion_token_ids))
     assert [row["reward"] for row in rows] == [1.0, 0.0, 1.0, 1.0]
-    assert {row["group_id"] for row in rows} == {1}
+    assert {row["group_id"] for row in rows} == {"1/solver"}
+    assert [row["prompt"] for row in rows] == [[dict(each) for each in turn.messages] for turn in turns]
 
 
 def test_context_tokens_have_no_log_probability_and_no_advantage(toy: Any) -> None:
@@ -61,6 +62,7 @@ def test_context_tokens_have_no_log_probability_and_no_advantage(toy: Any) -> No
 
 def test_roles_are_compared_with_themselves(looping: Any) -> None:
     rows = [row for row in groups(looping) if row["task_id"] == "t1"]
+    assert [row["group_id"] for row in rows] == ["1/solver", "1/solver", "1/reviewer", "1/refiner"]
     assert [(row["role"], row["advantages"][0] > 0, row["advantages"][0] < 0) for row in rows] == [
         ("solver", True, False),
         ("solver", False, True),
@@ -72,7 +74,10 @@ def test_roles_are_compared_with_themselves(looping: Any) -> None:
 def test_flat_groups_and_other_roles_can_be_left_out(looping: Any) -> None:
     data = export(looping.run, "grpo", form="groups", flat=False)
     assert {row["role"] for row in data} == {"solver"}
-    assert data.counts.dropped == {"are in a group whose rewards are all the same": 6}
+    assert data.report().splitlines()[:2] == [
+        "kept 6 of 6 rows",
+        "from 6 of 12 turns, because 6 are in a group whose rewards are all the same",
+    ]
     assert {row["role"] for row in groups(looping, train_on="refiner")} == {"refiner"}
 
 
@@ -111,7 +116,19 @@ def test_turns_without_rewards_or_log_probabilities_are_counted(toy: Any) -> Non
     recorder.finish()
     data = export(toy.run, "grpo", form="groups")
     assert len(list(data)) == 1
-    assert data.counts.dropped == {"have no reward": 1, "have no log-probabilities": 1}
+    assert data.counts.dropped == {}
+    assert data.report().splitlines()[1] == (
+        "from 1 of 3 turns, because 1 have no reward, 1 have no log-probabilities"
+    )
+
+
+def test_prompts_with_other_tools_are_other_prompts(toy: Any) -> None:
+    recorder = toy.begin()
+    for name in ("search", "search", "delete"):
+        tool = {"type": "function", "function": {"name": name, "parameters": {}}}
+        toy.say(recorder, "solver", "Q", "a", tools=[tool])
+    recorder.finish()
+    assert [row["tries"] for row in export(toy.run, "grpo")] == [2, 1]
 
 
 def test_a_run_without_ids_or_scores_is_refused(toy: Any) -> None:

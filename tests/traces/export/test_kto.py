@@ -26,6 +26,17 @@ def test_what_is_neither_right_nor_wrong_is_left_out(toy: Any) -> None:
     assert data.counts.dropped == {"have no verdict": 1}
 
 
+def test_a_completion_that_is_right_here_and_wrong_there_is_both_and_counted(toy: Any) -> None:
+    for repeat, passed in enumerate((True, False, True)):
+        recorder = toy.begin(repeat=repeat)
+        toy.judge(recorder, toy.say(recorder, "planner", "Plan.", "by halves"), passed)
+        recorder.finish()
+    data = export(toy.run, "kto", deduplicate=False)
+    assert [row["label"] for row in data] == [True, False, True]
+    assert "1 completions of one prompt are right in one place and wrong in another" in data.report()
+    assert [row["label"] for row in export(toy.run, "kto")] == [True, False]
+
+
 def test_a_run_without_verdicts_is_refused(toy: Any) -> None:
     recorder = toy.begin()
     toy.solve(recorder, ("a", None))

@@ -17,6 +17,25 @@ def test_equal_rows_are_taken_once_over_the_whole_run(toy: Any) -> None:
     assert len(list(export(toy.run, "sft", deduplicate=False))) == 6
 
 
+def test_what_a_limit_left_out_may_come_by_again(toy: Any) -> None:
+    for name, solutions in (("t1", ("a", "b")), ("t2", ("b",))):
+        recorder = toy.begin(name, problem="Q")
+        toy.solve(recorder, *((text, True) for text in solutions))
+        recorder.finish()
+    rows = export(toy.run, "sft", per_task=1)
+    assert [row["completion"][0]["content"] for row in rows] == ["a", "b"]
+
+
+def test_equal_completions_with_other_tools_are_not_equal_rows(toy: Any) -> None:
+    recorder = toy.begin()
+    for name in ("search", "delete", "search"):
+        tool = {"type": "function", "function": {"name": name, "parameters": {}}}
+        toy.say(recorder, "solver", "Q", "same", tools=[tool])
+    recorder.finish()
+    data = export(toy.run, "sft", passed=None)
+    assert [row["tools"][0]["function"]["name"] for row in data] == ["search", "delete"]
+
+
 def test_equal_completions_of_other_contexts_or_labels_are_not_equal_rows(toy: Any) -> None:
     for name, passed in (("t1", True), ("t2", True), ("t3", False)):
         recorder = toy.begin(name, problem="Q" if name != "t2" else "R")
@@ -54,14 +73,20 @@ def test_thinning_takes_its_quota_evenly() -> None:
     assert len(taken) == 4
     assert {right - left for left, right in pairwise(taken)} <= {2, 3}
     assert all(thinning.take("b") for _ in range(4))
+    assert not thinning.take("b")
+    assert not thinning.take("unheard of")
 
 
 def test_seen_is_exact_beyond_what_it_holds_in_memory() -> None:
     seen = Seen()
     many = 30_000
-    assert all(seen.first(("row", at)) for at in range(many))
-    assert not any(seen.first(("row", at)) for at in range(many))
-    assert seen.first(7)
-    assert seen.first(7 + LAST + 1)
-    assert not seen.first(7)
+    names = [hash(("row", at)) for at in range(many)]
+    for name in names:
+        assert not seen.holds(name)
+        seen.add(name)
+    assert all(map(seen.holds, names))
+    seen.add(7)
+    assert not seen.holds(7 + LAST + 1)
+    seen.add(7 + LAST + 1)
+    assert seen.holds(7) and seen.holds(7 + LAST + 1)
     seen.close()

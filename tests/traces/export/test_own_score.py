@@ -2,9 +2,11 @@ import json
 from typing import Any
 
 import pytest
+from tests.traces.export.conftest import speak, user
 
-from tutelage import Score
+from tutelage import Score, Task
 from tutelage.errors import UserError
+from tutelage.traces import Store
 from tutelage.traces.export import export
 
 
@@ -86,6 +88,29 @@ def test_of_several_verifiers_one_must_be_named(toy: Any) -> None:
     assert labels(toy, verifier="strict") == {solution.id: False}
     (row,) = export(toy.run, "kto", verifier="strict")
     assert [score["name"] for score in json.loads(row["scores"])] == ["exact", "strict"]
+
+
+def test_the_verifier_that_the_run_was_judged_by_counts_where_none_is_named() -> None:
+    with Store.memory().start_run({"verifier": {"name": "exact"}}) as run:
+        recorder = run.begin(Task(id="t1", problem="Q"))
+        speak(recorder, "solver", [user("Q")], "a")
+        for name, passed in (("exact", True), ("strict", False)):
+            recorder.score(Score(name=name, value=float(passed), passed=passed))
+        recorder.finish()
+        assert [row["label"] for row in export(run, "kto")] == [True]
+        assert [row["label"] for row in export(run, "kto", verifier="strict")] == [False]
+
+
+@pytest.mark.parametrize("to", ["sft", "atif"])
+def test_of_one_name_the_score_that_was_given_last_counts(toy: Any, to: str) -> None:
+    recorder = toy.begin()
+    toy.say(recorder, "solver", "Q", "a")
+    for passed in (True, False):
+        recorder.score(Score(name="exact", value=float(passed), passed=passed))
+    recorder.finish()
+    with toy.run._store.database.transaction() as connection:
+        connection.execute("UPDATE scores SET given = CASE passed WHEN 1 THEN 2.0 ELSE 1.0 END")
+    assert len(list(export(toy.run, to, passed=True))) == 1
 
 
 def test_scores_that_do_not_decide_stand_behind_those_that_do(toy: Any) -> None:

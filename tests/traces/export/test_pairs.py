@@ -50,6 +50,39 @@ def test_a_refinement_is_set_against_what_it_was_made_from_whichever_is_better(t
     assert [row["role"] for row in rows] == ["refiner", "solver"]
 
 
+def test_a_solution_is_in_one_pair_with_its_refinements_unless_told_otherwise(toy: Any) -> None:
+    recorder = toy.begin(problem="Q")
+    (first,) = toy.solve(recorder, ("before", False))
+    for text in ("one", "two"):
+        toy.refine(recorder, first, toy.review(recorder, first, said=False), (text, True))
+    recorder.finish()
+    assert pairs(toy, pairs="refinement") == [("Q", "one", "before")]
+    assert len(pairs(toy, pairs="refinement", reuse=True)) == 2
+
+
+@pytest.mark.parametrize("to", ["dpo", "reward"])
+def test_the_same_completion_on_both_sides_is_no_pair(toy: Any, to: str) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "calc", "arguments": "{}"}}
+    for repeat, passed in enumerate((True, False)):
+        recorder = toy.begin(repeat=repeat)
+        toy.judge(recorder, toy.say(recorder, "judge", "Is it right?", "yes"), passed)
+        called = [{**call, "id": f"c{repeat}"}]
+        toy.judge(recorder, toy.say(recorder, "caller", "Call.", "", tool_calls=called), passed)
+        recorder.finish()
+    data = export(toy.run, to)
+    assert list(data) == []
+    assert str(data.counts) == "kept 0 of 2 pairs, because 2 have the same completion on both sides"
+
+
+def test_completions_with_other_tools_in_hand_are_not_compared(toy: Any) -> None:
+    recorder = toy.begin()
+    for name, passed in (("search", True), ("delete", False)):
+        tool = {"type": "function", "function": {"name": name, "parameters": {}}}
+        toy.judge(recorder, toy.say(recorder, "solver", "Q", name, tools=[tool]), passed)
+    recorder.finish()
+    assert pairs(toy) == []
+
+
 def test_verdicts_pair_reviews_of_one_solution(toy: Any) -> None:
     recorder = toy.begin()
     (solution,) = toy.solve(recorder, ("a", False))

@@ -13,8 +13,8 @@ TOOL = {"type": "function", "function": {"name": "calc", "parameters": {"type": 
 
 
 def test_messages_end_with_the_completion_and_prompts_stand_apart(looping: Any) -> None:
-    rows = list(export(looping.run, "sft"))
-    apart = list(export(looping.run, "sft", form="prompt_completion"))
+    rows = list(export(looping.run, "sft", form="messages"))
+    apart = list(export(looping.run, "sft"))
     turns = {turn.id: turn for turn in looping.run.turns()}
     for row, two in zip(rows, apart, strict=True):
         turn = turns[row["turn_id"]]
@@ -24,7 +24,7 @@ def test_messages_end_with_the_completion_and_prompts_stand_apart(looping: Any) 
 
 
 def test_only_what_passed_is_taken_unless_told_otherwise(looping: Any) -> None:
-    assert all("answer: 1" not in row["messages"][-1]["content"] for row in export(looping.run, "sft"))
+    assert all("answer: 1" not in row["completion"][-1]["content"] for row in export(looping.run, "sft"))
     assert len(list(export(looping.run, "sft", passed=None))) == 12
     assert len(list(export(looping.run, "sft", passed=False))) == 3
 
@@ -37,7 +37,7 @@ def test_turns_are_chosen_by_role_node_and_policy(toy: Any) -> None:
 
     def said(**options: Any) -> str:
         data = export(toy.run, "sft", passed=None, **options)
-        return "".join(row["messages"][-1]["content"][-1] for row in data)
+        return "".join(row["completion"][-1]["content"][-1] for row in data)
 
     assert (said(roles="a"), said(nodes=("y",)), said(policies=["q", "p"])) == ("01", "12", "012")
     assert said(roles="a", nodes="y") == "1"
@@ -70,7 +70,7 @@ def test_tool_calls_are_objects_for_trl_and_come_back_without_keys_of_others(
     toy.say(recorder, "solver", history, "It is 42.", tools=[TOOL], parents=[first.id])
     toy.say(recorder, "solver", "7?", "7")
     recorder.finish()
-    data = export(toy.run, "sft", passed=None)
+    data = export(toy.run, "sft", passed=None, form="messages")
     called, answered, plain = data
     call = {**CALL, "function": {"name": "calc", "arguments": {"a": 6, "b": 7}}}
     assert called["messages"][-1] == {"role": "assistant", "content": "", "tool_calls": [call]}
@@ -95,7 +95,7 @@ def test_arguments_that_are_no_object_stay_as_the_model_wrote_them(toy: Any) -> 
     toy.say(recorder, "solver", "Q", "", tool_calls=[broken])
     recorder.finish()
     (row,) = export(toy.run, "sft", passed=None)
-    assert row["messages"][-1]["tool_calls"] == [broken]
+    assert row["completion"][-1]["tool_calls"] == [broken]
 
 
 def test_calls_with_other_arguments_are_other_rows(toy: Any) -> None:
@@ -105,6 +105,24 @@ def test_calls_with_other_arguments_are_other_rows(toy: Any) -> None:
         toy.say(recorder, "solver", "Q", "", tool_calls=[call])
     recorder.finish()
     assert len(list(export(toy.run, "sft", passed=None))) == 2
+
+
+def test_answers_that_messages_train_besides_the_selected_ones_are_counted(toy: Any) -> None:
+    recorder = toy.begin()
+    history = [{"role": "user", "content": "Q"}]
+    for text, passed in (("bad", False), ("good", True), ("best", True)):
+        toy.judge(recorder, toy.say(recorder, "solver", history, text), passed)
+        history = [*history, {"role": "assistant", "content": text}, {"role": "user", "content": "again"}]
+    recorder.finish()
+    data = export(toy.run, "sft", form="messages")
+    assert len(list(data)) == 2
+    assert "2 assistant messages in these rows are no completions of selected turns" in data.report()
+    few = export(toy.run, "sft", form="messages", per_task=1)
+    assert len(list(few)) == 1
+    assert "1 assistant messages in these rows" in few.report()
+    bare = export(toy.run, "sft")
+    assert [row["completion"][0]["content"] for row in bare] == ["good", "best"]
+    assert "assistant messages" not in bare.report()
 
 
 def test_an_unknown_form_is_told(looping: Any) -> None:

@@ -9,12 +9,12 @@ are counted otherwise. Tool arguments are JSON text. Not covered: OpenAI's limit
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from tutelage.traces.blobs import content_of, unpack, value_text
 from tutelage.traces.export.columns import Column, Kind
+from tutelage.traces.export.files import escaped_json
 from tutelage.traces.export.format import Draft, Format, Job
 from tutelage.traces.export.formats.chat_messages import (
     Conversation,
@@ -33,7 +33,6 @@ from tutelage.traces.run import Run
 __all__ = ["CHAT", "ChatSettings", "chat_line"]
 
 LINE_KEYS = frozenset({"messages", "tools", "parallel_tool_calls", "functions"})
-ESCAPED = re.compile("[\x85\u2028\u2029\ud800-\udfff]")
 
 KEPT = """SELECT t.id, t.metadata FROM turns t JOIN rollouts r ON r.seq = t.rollout
     WHERE r.id = ? AND t.metadata IS NOT NULL"""
@@ -56,8 +55,7 @@ class ChatSettings(ExportSettings):
 
 def chat_line(document: Told) -> str:
     """Give a document as one line of JSON in valid UTF-8, which every reader of lines takes for one line."""
-    text = json.dumps(document, ensure_ascii=False)
-    return ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return escaped_json(document)
 
 
 def rows(story: Story, job: Job) -> Iterator[Draft]:

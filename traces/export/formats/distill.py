@@ -1,10 +1,11 @@
 """`distill`: recorded tokens with a teacher's likeliest ones, for distillation without a teacher at hand.
 
-Rows are those of `sft` with `form="tokens"`: `input_ids` and `completion_mask` over the whole row, and the same
-ids cut in two, `prompt_ids` and `completion_ids`. Over the tokens after the prompt there are `teacher_ids` and
-`teacher_logprobs`, the teacher's `top_k` likeliest tokens at every one of them, likeliest first, and their
-log-probabilities (nats). With `teacher_context="recorded"` the teacher reads the recorded prompt, with its hints
-and reviews, whatever the student's training context is. A teacher is asked for rows that are kept only.
+Rows are those of `sft` with `form="tokens"`: `input_ids` and `completion_mask` over the whole row, the same ids cut
+in two, `prompt_ids` and `completion_ids`, and `prompt`, the messages that were read first. Over the tokens after the
+prompt there are `teacher_ids` and `teacher_logprobs`, the teacher's `top_k` likeliest tokens at every one of them,
+likeliest first, and their log-probabilities (nats). With `teacher_context="recorded"` the teacher reads the recorded
+prompt, with its hints and reviews, whatever the student's training context is. A teacher is asked for rows that are
+kept only.
 """
 
 from array import array
@@ -21,6 +22,7 @@ from tutelage.traces.export.reading import Needs, Survey
 from tutelage.traces.export.settings import ExportSettings, Names
 from tutelage.traces.export.story import Story
 from tutelage.traces.export.token_rows import refuse_without_tokens, token_rows
+from tutelage.traces.export.trl_messages import for_trl
 from tutelage.traces.run import Run
 
 __all__ = ["DISTILL", "DistillSettings", "Scorer"]
@@ -55,6 +57,7 @@ class DistillSettings(ExportSettings):
 def columns(settings: DistillSettings, survey: Survey) -> tuple[Column, ...]:
     """Give the columns."""
     return (
+        Column("prompt", Kind.MESSAGES),
         Column("input_ids", Kind.TOKENS),
         Column("completion_mask", Kind.MASK),
         Column("prompt_ids", Kind.TOKENS),
@@ -68,7 +71,7 @@ def rows(story: Story, job: Job) -> Iterator[Draft]:
     """Give the rows, without what the teacher says of them."""
     for row in token_rows(story, job, job.settings.train_on):
         cut = row.prompt * WIDTH
-        yield row.draft((row.ids, row.mask, row.ids[:cut], row.ids[cut:]))
+        yield row.draft((for_trl(row.messages), row.ids, row.mask, row.ids[:cut], row.ids[cut:]))
 
 
 def finish(drafts: Sequence[Draft], job: Job) -> list[Draft]:
@@ -84,7 +87,7 @@ def finish(drafts: Sequence[Draft], job: Job) -> list[Draft]:
 
 
 def _pair(draft: Draft, settings: DistillSettings) -> Pair:
-    _, _, prompt, completion = draft.values
+    *_, prompt, completion = draft.values
     recorded = None if draft.turn is None else draft.turn.prompt_ids
     if settings.teacher_context == "recorded" and settings.context != "recorded" and recorded is not None:
         prompt = recorded

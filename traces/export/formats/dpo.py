@@ -2,6 +2,7 @@
 
 The lineage columns are those of the chosen turn; the rejected one's have names of their own. A pair by "step"
 holds both whole solutions: what they share cancels in DPO's loss, and `step` says where they part.
+Two completions that are the same and were scored otherwise teach nothing: such pairs are counted and left out.
 """
 
 from collections.abc import Iterator
@@ -49,7 +50,10 @@ def rows(story: Story, job: Job) -> Iterator[Draft]:
     """Give a row for each pair of the task."""
     examples = list(job.examples(story))
     for pair in pairs(story, examples, job.settings, job.verifier):
-        yield _draft(story, pair, job)
+        if texts_of(pair.chosen.turn) == texts_of(pair.rejected.turn):
+            job.tally.drop("have the same completion on both sides")
+        else:
+            yield _draft(story, pair, job)
 
 
 def _draft(story: Story, pair: Pair, job: Job) -> Draft:

@@ -3,11 +3,12 @@
 `prompts`: one row a training context of a task: `prompt`, and for the reward function `reference`, `solution`,
 `family`, `difficulty`, and how often it was tried (`tries`) and passed (`pass_rate`).
 
-`groups`: rows of recorded ids as TRL's rollouts have them: `prompt_ids`, and over the tokens after the prompt
-`completion_ids`, `completion_mask` (1: sampled and trained; TRL's `env_mask`), `logprobs` and `advantages`,
-both 0 where the mask is. `reward` is the row's last trained turn's own score, `group_id` the task's number,
-`model_version` the number of the oldest policy in the row, from 0 in the order in which the run's policies
-first spoke. A turn's advantage is (r - mean) / (deviation + 1e-4) over the task's selected turns of its role,
+`groups`: rows of recorded ids as TRL's rollouts have them: `prompt` (the messages that were read first),
+`prompt_ids`, and over the tokens after the prompt `completion_ids`, `completion_mask` (1: sampled and trained;
+TRL's `env_mask`), `logprobs` and `advantages`, both 0 where the mask is. `reward` is the row's last trained turn's
+own score, `group_id` the task's number and that turn's role, `model_version` the number of the oldest policy in the
+row, from 0 in the order in which the run's policies first spoke (policies that first speak while an export is read
+share the last number). A turn's advantage is (r - mean) / (deviation + 1e-4) over the task's selected turns of its role,
 with the sample's deviation (Shao et al. 2024, "DeepSeekMath"; the divisor as in TRL), or r - mean with
 `scale="none"` (Liu et al. 2025, "Understanding R1-Zero-Like Training").
 """
@@ -26,6 +27,7 @@ from tutelage.traces.export.format import Draft, Format, Job
 from tutelage.traces.export.reading import Needs, Survey
 from tutelage.traces.export.settings import ExportSettings, Names
 from tutelage.traces.export.story import Story
+from tutelage.traces.export.template import refuse_check
 from tutelage.traces.export.token_rows import TokenRow, chosen_rows, refuse_without_tokens, spread
 from tutelage.traces.export.trl_messages import for_trl, tools_of, with_tools
 from tutelage.traces.run import Run
@@ -57,13 +59,14 @@ def columns(settings: GrpoSettings, survey: Survey) -> tuple[Column, ...]:
     """Give the columns of a form."""
     if settings.form == "groups":
         return (
+            Column("prompt", Kind.MESSAGES),
             Column("prompt_ids", Kind.TOKENS),
             Column("completion_ids", Kind.TOKENS),
             Column("completion_mask", Kind.MASK),
             Column("logprobs", Kind.FLOATS),
             Column("advantages", Kind.FLOATS),
             Column("reward", Kind.REAL),
-            Column("group_id", Kind.NUMBER),
+            Column("group_id"),
             Column("model_version", Kind.NUMBER),
         )
     own = (
@@ -95,7 +98,8 @@ def advantages(rewards: Sequence[float], scale: str) -> list[float]:
 def _prompts(story: Story, job: Job) -> Iterator[Draft]:
     found: dict[str, list[Example]] = {}
     for example in job.examples(story):
-        found.setdefault(repr(training_context(example, job.settings)), []).append(example)
+        asked = f"{example.turn.speaker.tools!r}\0{training_context(example, job.settings)!r}"
+        found.setdefault(asked, []).append(example)
     task = story.task
     for same in found.values():
         first = same[0]
@@ -125,11 +129,11 @@ def _groups(story: Story, job: Job) -> Iterator[Draft]:
     rewards: dict[str, dict[str, float]] = {}
     for example in job.examples(story):
         role = example.turn.speaker.role
-        reward = _reward(example, settings)
         if settings.train_on is not None and role not in settings.train_on:
             continue
+        reward = _reward(example, settings)
         if reward is None or example.turn.logprobs is None:
-            job.tally.drop("have no reward" if reward is None else "have no log-probabilities")
+            job.tally.exclude("have no reward" if reward is None else "have no log-probabilities")
             continue
         chosen[example.turn.id] = example
         rewards.setdefault(role, {})[example.turn.id] = reward
@@ -138,7 +142,7 @@ def _groups(story: Story, job: Job) -> Iterator[Draft]:
         if settings.flat or len(set(group.values())) > 1:
             found.update(zip(group, advantages(list(group.values()), settings.scale), strict=True))
         else:
-            job.tally.drop("are in a group whose rewards are all the same", len(group))
+            job.tally.exclude("are in a group whose rewards are all the same", len(group))
     of_turn = {name: reward for group in rewards.values() for name, reward in group.items()}
     kept = {name: example for name, example in chosen.items() if name in found}
     for row in chosen_rows(story, job, kept):
@@ -149,19 +153,24 @@ def _draft(row: TokenRow, job: Job, found: dict[str, float], rewards: dict[str, 
     def advantage(piece: Piece) -> bytes:
         return struct.pack("<f", found[piece.turn.id]) * (piece.end - piece.start)
 
-    policies = job.survey.policies
     return row.draft(
         (
+            for_trl(row.messages),
             row.ids[: row.prompt * WIDTH],
             row.ids[row.prompt * WIDTH :],
             row.mask[row.prompt :],
             spread(row, lambda piece: piece.turn.logprobs or b""),
             spread(row, advantage),
             rewards[row.turn.id],
-            row.story.number,
-            min(policies.index(piece.turn.speaker.policy) for piece in row.trained),
+            f"{row.story.number}/{row.turn.speaker.role}",
+            min(_version(piece, job.survey.policies) for piece in row.trained),
         )
     )
+
+
+def _version(piece: Piece, policies: Sequence[str]) -> int:
+    policy = piece.turn.speaker.policy
+    return policies.index(policy) if policy in policies else len(policies)
 
 
 def _reward(example: Example, settings: GrpoSettings) -> float | None:
@@ -172,7 +181,11 @@ def _reward(example: Example, settings: GrpoSettings) -> float | None:
 
 
 def _check(settings: GrpoSettings, survey: Survey, run: Run) -> None:
-    if settings.form == "groups":
+    if settings.form == "prompts":
+        refuse_check(
+            "grpo", settings.tokenizer, "its prompts have no completion, since the trainer samples anew"
+        )
+    else:
         refuse_without_tokens("grpo with form='groups'", survey, run)
         if not survey.verifiers:
             raise UserError(f"grpo with form='groups' needs rewards, and run {run.name!r} has no scores")

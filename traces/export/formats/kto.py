@@ -1,6 +1,11 @@
-"""`kto`: what TRL's KTOTrainer reads, `prompt`, `completion` and a `label`: did the turn's own score pass?"""
+"""`kto`: what TRL's KTOTrainer reads, `prompt`, `completion` and a `label`: did the turn's own score pass?
 
-from collections.abc import Iterator
+A completion may be right in one rollout and wrong in another, where its score is that of what came of it. Both
+rows are kept, since how often each happens is what there is to learn (with `deduplicate=False`; else each label
+stands once), and they are counted.
+"""
+
+from collections.abc import Iterator, Sequence
 
 from tutelage.errors import UserError
 from tutelage.traces.export.columns import Column, Kind
@@ -10,9 +15,12 @@ from tutelage.traces.export.reading import Needs, Survey
 from tutelage.traces.export.settings import ExportSettings
 from tutelage.traces.export.story import Story
 from tutelage.traces.export.trl_messages import for_trl, said, texts_of, tools_of, with_tools
+from tutelage.traces.record import Message
 from tutelage.traces.run import Run
 
 __all__ = ["KTO"]
+
+BOTH = "completions of one prompt are right in one place and wrong in another (both are rows)"
 
 
 def columns(settings: ExportSettings, survey: Survey) -> tuple[Column, ...]:
@@ -28,18 +36,28 @@ def columns(settings: ExportSettings, survey: Survey) -> tuple[Column, ...]:
 def rows(story: Story, job: Job) -> Iterator[Draft]:
     """Give a row for each selected turn that is right or wrong."""
     checked = job.templates is not None
+    labels: dict[tuple[str, ...], bool | None] = {}
+    last: Sequence[Message] | None = None
+    asked = ""
     for example in job.examples(story):
         turn, label = example.turn, example.score.passed
         if label is None:
             job.tally.drop("have no verdict")
             continue
         prompt = training_context(example, job.settings)
+        if prompt is not last:
+            last, asked = prompt, repr(prompt)
+        texts = texts_of(turn)
+        answer = (asked, *texts)
+        if labels.setdefault(answer, label) not in (label, None):
+            labels[answer] = None
+            job.tally.note(BOTH, f"{job.run.id}/{turn.id}")
         yield Draft(
             story,
             turn,
             (for_trl(prompt), said(turn), label, *tools_of(turn, job.survey)),
             prompt,
-            texts_of(turn),
+            texts,
             context_name(example, prompt, job.settings),
             label=label,
             checks=((turn, context_ids(example, prompt, job.settings)),) if checked else (),

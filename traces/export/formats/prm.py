@@ -15,7 +15,9 @@ from tutelage.traces.export.pairs import steps_in
 from tutelage.traces.export.reading import Needs, Survey
 from tutelage.traces.export.settings import ExportSettings
 from tutelage.traces.export.story import Story
+from tutelage.traces.export.template import refuse_check
 from tutelage.traces.record import Message
+from tutelage.traces.run import Run
 
 __all__ = ["PRM", "PrmSettings"]
 
@@ -82,6 +84,10 @@ def _text(prompt: tuple[Message, ...]) -> str:
     return "\n\n".join(content for content in contents if isinstance(content, str))
 
 
+def _check(settings: PrmSettings, survey: Survey, run: Run) -> None:
+    refuse_check("prm", settings.tokenizer, "its rows are plain text, which no chat template renders")
+
+
 PRM = Format(
     name="prm",
     about="steps with their labels, for process reward models",
@@ -89,4 +95,5 @@ PRM = Format(
     columns=columns,
     rows=rows,
     needs=lambda settings: Needs(candidates=True, steps=True),
+    check=_check,
 )

@@ -3,8 +3,12 @@
 A turn that was sampled with a hint, a review or a reference in its prompt gives a row: the prompt is the bare
 training context (by default that of its branch's root turn), the privileged context what its recorded prompt
 holds besides. The trainers sample anew, so equal prompts with equal privileged contexts are one row.
+In a run of several roles, a root's prompt is that of whoever began: a reviewer's turn would ask for a review under
+the solver's question. So only turns that wrote a candidate are taken, unless roles or nodes are named.
+Not covered: quotations of fewer than `QUOTE` characters, which a prompt may hold by chance.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -16,12 +20,17 @@ from tutelage.traces.export.format import Draft, Format, Job
 from tutelage.traces.export.reading import Needs, Survey
 from tutelage.traces.export.settings import Context, ExportSettings
 from tutelage.traces.export.story import Story
+from tutelage.traces.export.template import refuse_check
 from tutelage.traces.export.trl_messages import for_trl
 from tutelage.traces.record import Message
+from tutelage.traces.run import Run
 
 __all__ = ["SDFT", "SDPO", "SelfDistillationSettings"]
 
 Prompt = tuple[Message, ...]
+
+QUOTE = 6
+"""Characters that a quotation has at least."""
 
 
 class SelfDistillationSettings(ExportSettings):
@@ -30,7 +39,7 @@ class SelfDistillationSettings(ExportSettings):
     context: Context = "root"
     privileged: Literal["quoted", "solution", "reference", "feedback"] | Callable[..., str | None] = "quoted"
     """What the teacher sees besides: the words of earlier turns, and of the task's solution and reference, that
-    the recorded prompt quotes and the bare one does not; the task's worked solution or its reference; the
+    the recorded prompt quotes in whole words and the bare one does not; the task's worked solution or its reference; the
     verifier's feedback on the turn; or a function of an `Example` that gives a text or `None`."""
 
 
@@ -41,7 +50,16 @@ def columns(settings: SelfDistillationSettings, survey: Survey) -> tuple[Column,
 
 def rows(story: Story, job: Job) -> Iterator[Draft]:
     """Give a row for each selected turn whose teacher would see more than the bare context."""
+    settings = job.settings
+    of_solutions = (
+        len(job.survey.roles) > 1
+        and settings.roles is settings.nodes is None
+        and settings.context in ("root", "task")
+    )
     for example in job.examples(story):
+        if of_solutions and example.turn.id not in story.written:
+            job.tally.drop("wrote no candidate (name roles to take them)")
+            continue
         prompt = training_context(example, job.settings)
         privileged = _privileged(example, prompt, job)
         if not privileged:
@@ -77,10 +95,22 @@ def _quoted(example: Example, prompt: Prompt) -> str:
     recorded, bare = _text(example.turn.prompt), _text(prompt)
     task = example.story.task
     said = [turn.completion for turn in example.story.ancestors(example.turn)]
-    known = [text.strip() for text in (*said, task.solution, task.reference) if text and text.strip()]
-    found = {text: recorded.find(text) for text in known if text in recorded and text not in bare}
+    known = [text.strip() for text in (*said, task.solution, task.reference) if text]
+    found = {
+        text: place
+        for text in known
+        if len(text) >= QUOTE and (place := _place(text, recorded)) is not None and _place(text, bare) is None
+    }
     whole = [text for text in found if not any(text != other and text in other for other in found)]
     return "\n\n".join(sorted(whole, key=found.__getitem__))
+
+
+def _place(text: str, prompt: str) -> int | None:
+    """Where a prompt holds a text in whole words, first."""
+    if text not in prompt:
+        return None
+    found = re.search(rf"(?<!\w){re.escape(text)}(?!\w)", prompt)
+    return None if found is None else found.start()
 
 
 def _feedback(example: Example, job: Job) -> str | None:
@@ -96,6 +126,13 @@ def _text(prompt: Prompt) -> str:
     return "\n".join(str(message.get("content") or "") for message in prompt)
 
 
+def _check(name: str) -> Callable[[SelfDistillationSettings, Survey, Run], None]:
+    def check(settings: SelfDistillationSettings, survey: Survey, run: Run) -> None:
+        refuse_check(name, settings.tokenizer, "its rows hold no completion, since the trainer samples anew")
+
+    return check
+
+
 def _format(name: str, about: str) -> Format:
     return Format(
         name=name,
@@ -104,6 +141,7 @@ def _format(name: str, about: str) -> Format:
         columns=columns,
         rows=rows,
         needs=lambda settings: Needs(steps=settings.privileged == "feedback"),
+        check=_check(name),
     )
 
 

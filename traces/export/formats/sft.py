@@ -3,29 +3,39 @@
 `tokens` gives rows of recorded ids (see `tutelage.traces.export.branches`): `input_ids`, `completion_mask`
 with 1 for the sampled tokens that are trained, and `labels`, the same with -100 elsewhere, which the trainer
 takes as they are. In the forms of text the trainer tokenizes anew: check it with `tokenizer=…`.
+`prompt_completion` trains on the completion alone. With `messages` the trainer's loss is on every message, or with
+its `assistant_only_loss` on every answer in the prompt too, whoever gave it and whether it passed or not: the report
+says how many answers in the rows were not selected.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from tutelage.traces.export.columns import Column, Kind
 from tutelage.traces.export.context import context_ids, context_name, training_context
+from tutelage.traces.export.example import Example
 from tutelage.traces.export.format import Draft, Format, Job
 from tutelage.traces.export.reading import Needs, Survey
 from tutelage.traces.export.settings import ExportSettings, Names
 from tutelage.traces.export.story import Story
 from tutelage.traces.export.token_rows import TokenRow, labels, refuse_without_tokens, token_rows
 from tutelage.traces.export.trl_messages import for_trl, said, texts_of, tools_of, with_tools
+from tutelage.traces.record import Message
 from tutelage.traces.run import Run
 
 __all__ = ["SFT", "SftSettings"]
+
+UNSELECTED = (
+    "assistant messages in these rows are no completions of selected turns, and are trained on all the same "
+    "(form='prompt_completion' trains on the selected ones alone)"
+)
 
 
 class SftSettings(ExportSettings):
     """The options of `sft`."""
 
-    form: Literal["messages", "prompt_completion", "tokens"] = "messages"
-    """TRL's language modelling, its prompt and completion, or tokenized rows."""
+    form: Literal["messages", "prompt_completion", "tokens"] = "prompt_completion"
+    """TRL's language modelling, its prompt and completion (with loss on the completion alone), or tokenized rows."""
     passed: bool | None = True
     train_on: Names | None = None
     """Only tokens of these roles are trained, with `form="tokens"`; `None`: of all selected turns."""
@@ -54,7 +64,11 @@ def rows(story: Story, job: Job) -> Iterator[Draft]:
 def _texts(story: Story, job: Job) -> Iterator[Draft]:
     settings, survey = job.settings, job.survey
     whole, wide, recorded = settings.form == "messages", survey.wide, settings.context == "recorded"
-    for example in job.examples(story):
+    examples: Iterable[Example] = job.examples(story)
+    if whole:
+        examples = list(examples)
+        selected = {(each.turn.rollout.id, each.turn.completion) for each in examples}
+    for example in examples:
         turn = example.turn
         prompt = turn.prompt if recorded else training_context(example, settings)
         before, after = (for_trl(prompt), said(turn)) if wide else (prompt, (turn.message,))
@@ -64,7 +78,22 @@ def _texts(story: Story, job: Job) -> Iterator[Draft]:
             values = (*values, *tools_of(turn, survey))
         name = "recorded" if recorded else context_name(example, prompt, settings)
         checks = ((turn, context_ids(example, prompt, settings)),) if job.templates is not None else ()
-        yield Draft(story, turn, values, prompt, texts, name, None, None, 0, checks)
+        notes = _unselected(example, prompt, selected) if whole else None
+        yield Draft(story, turn, values, prompt, texts, name, None, None, 0, checks, notes)
+
+
+def _unselected(
+    example: Example, prompt: Sequence[Message], selected: set[tuple[str, str]]
+) -> dict[str, int]:
+    """Count the answers in a prompt that are no completion of a selected turn of the rollout."""
+    rollout = example.turn.rollout.id
+    answers = [each.get("content") for each in prompt if each.get("role") == "assistant"]
+    others = sum((rollout, content) not in selected for content in map(_as_text, answers))
+    return {UNSELECTED: others} if others else {}
+
+
+def _as_text(content: object) -> str:
+    return content if isinstance(content, str) else ""
 
 
 def _tokens(row: TokenRow) -> Draft:

@@ -40,7 +40,8 @@ class WholeRollout(NamedTuple):
 
 def read(run: Run, rollout_id: str) -> WholeRollout:
     """Read a rollout from a run."""
-    latest = {(row.subject, row.subject_id, row.score.name): row for row in run.scores(rollout_id)}
+    scores = sorted(run.scores(rollout_id), key=lambda row: row.given or 0.0)
+    latest = {(row.subject, row.subject_id, row.score.name): row for row in scores}
     return WholeRollout(
         run.rollout(rollout_id), run.turns(rollout_id), list(latest.values()), run.candidates(rollout_id)
     )

@@ -5,7 +5,7 @@ one that passed everything before the balance; what was left out earlier may com
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -43,8 +43,11 @@ def job_of(run: Run, format: Format, settings: ExportSettings, *, templates: boo
     if settings.passed is not None and verifier is None:
         raise UserError(
             f"run {run.name!r} has no scores, so nothing is known to have passed; "
-            "score it, or ask for everything with passed=None"
+            "score it (tutelage score), or ask for everything: passed=None, --passed any"
         )
+    for kind, there in (("role", known.roles), ("node", known.nodes), ("policy", known.policies)):
+        wanted = getattr(settings, "policies" if kind == "policy" else f"{kind}s")
+        _must_be_there(kind, wanted or (), there, run)
     format.check(settings, known, run)
     job = Job(run, settings, known, verifier)
     job.tally.noun = format.noun(settings)
@@ -52,6 +55,13 @@ def job_of(run: Run, format: Format, settings: ExportSettings, *, templates: boo
     if templates and settings.tokenizer is not None:
         job.templates = Templates(settings.tokenizer)
     return job
+
+
+def _must_be_there(kind: str, wanted: Iterable[str], there: tuple[str, ...], run: Run) -> None:
+    for name in wanted:
+        if name not in there:
+            known = ", ".join(map(repr, there)) or "none"
+            raise UserError(f"run {run.name!r} has no {kind} {name!r} (there are: {known})")
 
 
 def columns_of(format: Format, job: Job) -> tuple[Column, ...]:

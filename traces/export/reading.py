@@ -42,6 +42,7 @@ class Survey:
     models: tuple[str, ...]
     policies: tuple[str, ...]
     roles: tuple[str, ...]
+    nodes: tuple[str, ...]
     """All three in the order of their first turn."""
     rollouts: int
     """The number of the last rollout that had begun."""
@@ -62,16 +63,17 @@ def _survey(run: Run) -> Survey:
             "SELECT name, max(passed IS NOT NULL) FROM scores WHERE name <> 'verdict' GROUP BY name"
         )
     }
-    speakers = rows("SELECT model, policy, role FROM speakers ORDER BY id")
+    speakers = rows("SELECT model, policy, role, coalesce(node, '') FROM speakers ORDER BY id")
     return Survey(
         verifiers=tuple(sorted(names)),
         deciding=tuple(sorted(name for name, decides in names.items() if decides)),
         wide=_any(run, "messages WHERE role IS NULL") or _any(run, "turns WHERE tool_calls IS NOT NULL"),
         tools=_any(run, "speakers WHERE tools IS NOT NULL"),
         tokens=_any(run, "turns WHERE read IS NOT NULL AND written IS NOT NULL"),
-        models=_each(model for model, _, _ in speakers),
-        policies=_each(policy for _, policy, _ in speakers),
-        roles=_each(role for _, _, role in speakers),
+        models=_each(row[0] for row in speakers),
+        policies=_each(row[1] for row in speakers),
+        roles=_each(row[2] for row in speakers),
+        nodes=_each(row[3] for row in speakers if row[3]),
         rollouts=rollouts,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tutelage import Sampling, Score, Task
+from tutelage.errors import UserError
 from tutelage.traces import RolloutRecorder, Run, Store, Turn
 from tutelage.traces.export.formats.chat import chat_line
 from tutelage.traces.importing import import_chat
@@ -84,7 +85,8 @@ def test_a_shared_beginning_is_trained_once(run: Run, recorder: RolloutRecorder,
     one, two = lines(run)
     assert one["messages"] == [USER, assistant("42"), USER, assistant("yes")]
     assert two["messages"] == [USER, assistant("42", weight=0), USER, assistant("no")]
-    assert len(lines(run, roles="nobody")) == 0
+    with pytest.raises(UserError, match="no role 'nobody'"):
+        lines(run, roles="nobody")
 
 
 def test_prompts_that_do_not_continue_are_lines_of_their_own(

@@ -190,8 +190,24 @@ def test_a_run_exports_itself(looping: Any) -> None:
 
 def test_no_rows_are_a_data_set_too(looping: Any, tmp_path: Path) -> None:
     for options in ({}, {"form": "tokens"}):
-        data = export(looping.run, "sft", roles="nobody", **options)
+        everything = [each.task for each in looping.run.rollouts()]
+        data = export(looping.run, "sft", heldout=everything, **options)
         assert data.dataset().column_names == data.schema.names
         assert pq.read_table(data.parquet(tmp_path / "rows.parquet")).num_rows == 0
         assert data.jsonl(tmp_path / "rows.jsonl").read_text() == ""
         assert data.report().startswith("kept 0 of ")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"roles": "slover"}, r"no role 'slover' \(there are: .*'solver'"),
+        ({"nodes": ("nowhere",)}, "no node 'nowhere'"),
+        ({"policies": "p2"}, "no policy 'p2'"),
+    ],
+)
+def test_names_that_the_run_does_not_know_are_refused_with_those_it_knows(
+    looping: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        export(looping.run, "kto", **options)

@@ -4,9 +4,11 @@ Abandoned rollouts never count: no method gives them or what belongs to them, un
 `status="abandoned"` or by a rollout's id. Not covered: how a run is made (`Store.start_run`).
 """
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,6 +50,8 @@ FROM calls GROUP BY role ORDER BY role"""
 
 BEGIN = """INSERT INTO rollouts (id, task, repeat, status, started)
 VALUES (?, ?, ?, 'running', ?) RETURNING seq"""
+
+INTERRUPTED = "UPDATE rollouts SET status = 'abandoned', error = 'interrupted' WHERE id = ?"
 
 ENDS = """SELECT k.id, r.repeat, r.id FROM rollouts r JOIN tasks k ON k.seq = r.task
 WHERE r.status IN ('done', 'failed') ORDER BY r.seq"""
@@ -116,9 +120,17 @@ class Run:
         return RolloutRecorder(journal, journal.write(partial(self._begun, rollout)), rollout)
 
     async def abegin(self, task: Task, repeat: int = 0) -> RolloutRecorder:
-        """The same, written together with what other tasks of this event loop write."""
+        """The same, written together with what other tasks of this event loop write.
+
+        A caller that is cancelled meanwhile leaves the rollout abandoned.
+        """
         rollout, journal = self._fresh(task, repeat), self._store.writing()
-        return RolloutRecorder(journal, await journal.awrite(partial(self._begun, rollout)), rollout)
+        try:
+            return RolloutRecorder(journal, await journal.awrite(partial(self._begun, rollout)), rollout)
+        except asyncio.CancelledError:
+            with suppress(StoreError):
+                journal.write(lambda rows: rows.connection.execute(INTERRUPTED, (rollout.id,)))
+            raise
 
     def _fresh(self, task: Task, repeat: int) -> Rollout:
         if repeat < 0:

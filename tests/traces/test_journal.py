@@ -145,3 +145,13 @@ async def test_a_rollout_ends_once_however_many_end_it_at_once(run: Run) -> None
     found = await asyncio.gather(*(finish(str(n)) for n in range(3)), return_exceptions=True)
     assert sum(isinstance(each, UserError) for each in found) == 2
     assert [each.answer for each in run.rollouts("done")] == ["0"]
+
+
+async def test_a_rollout_whose_beginning_was_cancelled_is_abandoned(run: Run) -> None:
+    beginning = asyncio.ensure_future(run.abegin(TASKS[0]))
+    await asyncio.sleep(0)
+    beginning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await beginning
+    assert [each.status for each in run.rollouts("abandoned")] == ["abandoned"] and run.rollouts() == []
+    assert (await run.abegin(TASKS[0])).rollout.task == TASKS[0]

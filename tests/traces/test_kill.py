@@ -69,7 +69,7 @@ def test_a_forked_child_neither_uses_the_run_nor_keeps_its_lock(run: Run, task: 
         assert refused.wait(20)
         say(run.begin(task))
         run.close()
-        with Store.open(run.path).run() as again:
+        with Store.open(run.path).start_run(run.settings) as again:
             assert len(again.rollouts("abandoned")) == 1
     finally:
         assert child.pid is not None

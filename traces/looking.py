@@ -11,12 +11,12 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from tutelage.errors import UserError
 from tutelage.traces.blobs import value_text
-from tutelage.traces.export.own_score import VERDICT, OwnScore, own_score
+from tutelage.traces.export.own_score import VERDICT, OwnScore, default_verifier, own_score
 from tutelage.traces.export.reading import Needs, stories, survey
 from tutelage.traces.export.story import Story, TurnView
 from tutelage.traces.run import Run
 
-__all__ = ["Seen", "Verdict", "Wanted", "default_verifier", "look", "rollout_ids"]
+__all__ = ["Seen", "Verdict", "Wanted", "look", "rollout_ids"]
 
 Verdict: TypeAlias = Literal["right", "wrong", "none"]
 
@@ -68,7 +68,7 @@ def look(run: Run, wanted: Wanted) -> Iterator[Seen]:
         UserError: The run has no such role, node, policy, task or verifier, or several verifiers and none is named.
     """
     _check(run, wanted)
-    verifier = wanted.verifier or default_verifier(run)
+    verifier = wanted.verifier or default_verifier(survey(run), run)
     if wanted.by_score and verifier is None:
         known = ", ".join(map(repr, survey(run).verifiers))
         raise UserError(
@@ -90,17 +90,6 @@ def rollout_ids(run: Run, tasks: Sequence[str] = (), *, abandoned: bool = False)
     for id, task, status in run._store.database.rows(sql):
         if (abandoned or status != "abandoned") and (not tasks or value_text(task) in tasks):
             yield id
-
-
-def default_verifier(run: Run) -> str | None:
-    """The verifier that the run was judged by when it ran, else its only one; `None` where that is not clear."""
-    known = survey(run)
-    own = run.settings.get("verifier")
-    name = own.get("name") if isinstance(own, dict) else None
-    if isinstance(name, str) and name in known.verifiers:
-        return name
-    choice = known.deciding or known.verifiers
-    return choice[0] if len(choice) == 1 else None
 
 
 def _look(run: Run, wanted: Wanted, verifier: str | None) -> Iterator[Seen]:

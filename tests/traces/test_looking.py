@@ -5,7 +5,9 @@ import pytest
 from tutelage import Task
 from tutelage.errors import UserError
 from tutelage.traces import Run, Turn
-from tutelage.traces.looking import Wanted, default_verifier, look, rollout_ids
+from tutelage.traces.export.own_score import default_verifier
+from tutelage.traces.export.reading import survey
+from tutelage.traces.looking import Wanted, look, rollout_ids
 from tutelage.types import Score
 
 Say = Callable[..., Turn]
@@ -62,7 +64,7 @@ def test_turns_are_chosen_by_their_own_score(judged: Run) -> None:
 def test_a_verifier_must_be_clear_where_it_matters(judged: Run) -> None:
     rollout = judged.rollouts("done")[0].id
     judged.score(rollout, Score(name="numeric", value=1, passed=True))
-    assert default_verifier(judged) is None
+    assert default_verifier(survey(judged), judged) is None
     assert len(seen(judged)) == 5
     with pytest.raises(UserError, match=r"several verifiers .*'exact', 'numeric'"):
         seen(judged, passed=True)

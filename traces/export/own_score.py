@@ -14,7 +14,7 @@ from tutelage.traces.export.reading import Survey
 from tutelage.traces.export.story import ScoreView, Story, TurnView
 from tutelage.traces.run import Run
 
-__all__ = ["VERDICT", "OwnScore", "judged", "own_score", "verifier_of"]
+__all__ = ["VERDICT", "OwnScore", "default_verifier", "judged", "own_score", "verifier_of"]
 
 VERDICT = "verdict"
 """The name of the score that a reviewer gives by its own turn."""
@@ -93,11 +93,17 @@ def verifier_of(survey: Survey, wanted: str | None, run: Run) -> str | None:
         if wanted not in survey.verifiers:
             raise UserError(f"run {name!r} has no scores of {wanted!r} (there are: {known})")
         return wanted
+    choice = default_verifier(survey, run)
+    if choice is None and survey.verifiers:
+        raise UserError(f"run {name!r} has scores of several verifiers ({known}); name one, verifier=…")
+    return choice
+
+
+def default_verifier(survey: Survey, run: Run) -> str | None:
+    """The verifier that the run was judged by when it ran, else its only one; `None` where that is not clear."""
     settings = run.settings.get("verifier")
     own = settings.get("name") if isinstance(settings, dict) else None
-    if own in survey.verifiers:
+    if isinstance(own, str) and own in survey.verifiers:
         return own
     choice = survey.deciding or survey.verifiers
-    if len(choice) > 1:
-        raise UserError(f"run {name!r} has scores of several verifiers ({known}); name one, verifier=…")
-    return choice[0] if choice else None
+    return choice[0] if len(choice) == 1 else None

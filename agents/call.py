@@ -3,18 +3,22 @@
 Turns are recorded here and nowhere else: one a sample, written before the caller sees the answer, into the
 rollout that `tutelage.traces.current_recorder` names. Without one nothing is recorded. A call that fails
 with one of the project's errors is recorded as a turn with `error` and no completion.
+
+Where somebody stands between model and engine (`tutelage.agents.interception`), what is recorded is what was
+sent last and what was said in the end; the time that a request was held back is no part of a model's seconds.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from tutelage.agents.engine import Answer, Completion, Engine, Quoted, Request
+from tutelage.agents.interception import Interceptor, current_interceptor
 from tutelage.errors import TutelageError, UserError
 from tutelage.traces import RecordedCall, RolloutRecorder, Sample, current_recorder
 from tutelage.types import Sampling
@@ -37,13 +41,24 @@ class Call:
     node: str | None
     parents: tuple[str, ...]
     recorder: RolloutRecorder | None = field(default_factory=current_recorder)
+    interceptor: Interceptor | None = field(default_factory=current_interceptor)
     started: float = field(default_factory=time.time)
     _clock: float = field(default_factory=time.perf_counter)
+    _seconds: float | None = None
+    _author: str | None = None
+    _metadata: Mapping[str, JsonValue] = field(default_factory=dict)
+    _turns: tuple[str, ...] | None = None
+    """Where the answer is on record already."""
+    _told: Callable[[Sequence[str]], None] | None = None
 
     async def answer(self) -> tuple[Answer, list[str | None]]:
         """Ask the engine, record every completion, and give the turns' ids beside the answer."""
         try:
-            answer = await self.engine.generate(self.request)
+            answer = await (
+                self.engine.generate(self.request)
+                if self.interceptor is None
+                else self._intercepted(self.interceptor)
+            )
         except Exception as error:
             self.record_failure(error)
             raise
@@ -51,9 +66,31 @@ class Call:
             with suppress(TutelageError):
                 self.record_failure(error, "the caller gave up before the answer")
             raise
+        if self._turns is not None:
+            return answer, [*self._turns]
         if self.recorder is None:
             return answer, [None] * len(answer.completions)
-        return answer, [*await self.recorder.acall(self._recorded(answer))]
+        turns = await self.recorder.acall(self._recorded(answer))
+        if self._told is not None:
+            self._told(turns)
+        return answer, [*turns]
+
+    async def _intercepted(self, interceptor: Interceptor) -> Answer:
+        """Let the interceptor answer, and keep what it did for the record."""
+        passed = await interceptor.call(self.request, self.engine, self._ask)
+        self.request = passed.request
+        self._author, self._metadata, self._turns = passed.author, passed.metadata, passed.turns
+        self._told = passed.recorded
+        return passed.answer
+
+    async def _ask(self, request: Request) -> Answer:
+        """Ask the engine what an interceptor sends; the record's clock runs for this only."""
+        self.request, self.started = request, time.time()
+        clock = time.perf_counter()
+        try:
+            return await self.engine.generate(request)
+        finally:
+            self._seconds = time.perf_counter() - clock
 
     def record(self, answer: Answer, error: str | None = None) -> list[str | None]:
         """Record every completion of an answer; the turns' ids, `None` where nothing is recorded."""
@@ -81,7 +118,7 @@ class Call:
             model=answer.model or self.engine.name,
             policy=answer.policy,
             started=self.started,
-            seconds=time.perf_counter() - self._clock,
+            seconds=time.perf_counter() - self._clock if self._seconds is None else self._seconds,
             prompt_token_ids=answer.prompt_token_ids,
             completions=[
                 Sample(
@@ -90,10 +127,12 @@ class Call:
                     token_ids=completion.token_ids,
                     logprobs=completion.logprobs,
                     tool_calls=completion.tool_calls,
+                    metadata=self._metadata,
                 )
                 for completion in answer.completions
             ],
             samples=self.request.n,
+            author=self._author,
             error=error,
         )
 

@@ -25,7 +25,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, SkipValidation, model_validator
 
 from tutelage.agents.call import SAMPLING, Call, changed, make_call
-from tutelage.agents.engine import Answer, Engine
+from tutelage.agents.engine import Answer, Engine, Piece
 from tutelage.agents.engines.adapted_engine import adapted
 from tutelage.agents.gathering import Gathering
 from tutelage.agents.messages import (
@@ -35,6 +35,7 @@ from tutelage.agents.messages import (
     sampled_ids,
     tool_call_chunks,
     usage_of,
+    whole_piece,
 )
 from tutelage.agents.sync import iterate_blocking, run_blocking
 from tutelage.errors import TutelageError, UserError
@@ -280,13 +281,17 @@ class ChatModel(BaseChatModel):
         ]
 
     async def _chunks(self, call: Call) -> AsyncGenerator[ChatGenerationChunk, None]:
+        if call.interceptor is not None:
+            answer, (turn,) = await call.answer()
+            yield _chunk(whole_piece(answer))
+            yield self._last_chunk(answer, turn)
+            return
         gathering = Gathering()
         try:
             async for piece in self.engine.stream(call.request):
                 gathering.add(piece)
                 if piece.text or piece.tool_calls:
-                    message = AIMessageChunk(content=piece.text, tool_call_chunks=tool_call_chunks(piece))
-                    yield ChatGenerationChunk(message=message)
+                    yield _chunk(piece)
         except (GeneratorExit, asyncio.CancelledError):
             with suppress(TutelageError):
                 call.record(gathering.answer(), error="the reader left before the end")
@@ -294,10 +299,11 @@ class ChatModel(BaseChatModel):
         except Exception as error:
             call.record(gathering.answer(), error=str(error))
             raise
-        yield self._last_chunk(gathering.answer(), call)
-
-    def _last_chunk(self, answer: Answer, call: Call) -> ChatGenerationChunk:
+        answer = gathering.answer()
         (turn,) = call.record(answer)
+        yield self._last_chunk(answer, turn)
+
+    def _last_chunk(self, answer: Answer, turn: str | None) -> ChatGenerationChunk:
         completion = answer.completions[0]
         message = AIMessageChunk(
             content="",
@@ -306,6 +312,11 @@ class ChatModel(BaseChatModel):
             chunk_position="last",
         )
         return ChatGenerationChunk(message=_with_turn(message, turn))
+
+
+def _chunk(piece: Piece) -> ChatGenerationChunk:
+    message = AIMessageChunk(content=piece.text, tool_call_chunks=tool_call_chunks(piece))
+    return ChatGenerationChunk(message=message)
 
 
 def _quoted_turn(messages: Sequence[BaseMessage]) -> tuple[str, ...]:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from tutelage.errors import UserError
 from tutelage.types import Sampling
 
-__all__ = ["Answer", "Completion", "Engine", "Piece", "Quoted", "Request"]
+__all__ = ["Answer", "Completion", "Engine", "Piece", "Quoted", "Request", "refuse_begun"]
 
 Quoted: TypeAlias = tuple[Sequence[int], Sequence[int]]
 """An earlier answer token by token: the ids that were read, and those that were said."""
@@ -41,6 +42,9 @@ class Request:
     """The LoRA adapter that is to answer, by its name at the engine; `None`: the base weights."""
     quoted: Mapping[int, Quoted] = field(default_factory=dict)
     """Answers among the messages, by index, whose ids the caller still holds; an engine checks them before use."""
+    begun: tuple[int, ...] = ()
+    """Token ids with which the answer begins already: engines over local weights go on from there and give what comes
+    after, others raise `UserError`."""
     role: str | None = None
     """Who speaks, as the record names it; it changes no answer, but tells equal requests apart in a replay."""
     node: str | None = None
@@ -127,3 +131,15 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free everything, child processes included; closing twice is harmless."""
+
+
+def refuse_begun(name: str, request: Request) -> None:
+    """Refuse to go on from the beginning of an answer; for engines that read messages only.
+
+    Raises:
+        UserError: The request has one.
+    """
+    if request.begun:
+        raise UserError(
+            f"{name} cannot go on from the beginning of an answer; engines over local weights can."
+        )

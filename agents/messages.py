@@ -22,7 +22,15 @@ from langchain_core.output_parsers.openai_tools import make_invalid_tool_call, p
 
 from tutelage.agents.engine import Answer, Completion, Piece, Quoted
 
-__all__ = ["ai_message", "as_dicts", "metadata_of", "sampled_ids", "tool_call_chunks", "usage_of"]
+__all__ = [
+    "ai_message",
+    "as_dicts",
+    "metadata_of",
+    "sampled_ids",
+    "tool_call_chunks",
+    "usage_of",
+    "whole_piece",
+]
 
 ROLES = {"human": "user", "system": "system", "ai": "assistant"}
 
@@ -115,3 +123,12 @@ def tool_call_chunks(piece: Piece) -> list[ToolCallChunk]:
             )
         )
     return chunks
+
+
+def whole_piece(answer: Answer) -> Piece:
+    """Give the only completion of an answer as a stream of one piece would bring it."""
+    (completion,) = answer.completions
+    return Piece(
+        text=completion.text,
+        tool_calls=tuple({"index": index, **call} for index, call in enumerate(completion.tool_calls)),
+    )

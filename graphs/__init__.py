@@ -1,6 +1,7 @@
-"""Who speaks when: methods as LangGraph state machines, and rollouts of any graph over many tasks."""
+"""Who speaks when: methods as LangGraph state machines, rollouts of any graph over many tasks, debugging sessions."""
 
 from tutelage.graphs.best_of_k import best_of_k
+from tutelage.graphs.debugging import Gain, Session, Spread, debug
 from tutelage.graphs.hardness import Scale, confidence, is_hard, low_confidence, low_quality
 from tutelage.graphs.magicore import MagicoreState, annotated, magicore
 from tutelage.graphs.majority_vote import majority_vote
@@ -16,17 +17,21 @@ from tutelage.graphs.voting import elect
 
 __all__ = [
     "Change",
+    "Gain",
     "LoopState",
     "MagicoreState",
     "Replayed",
     "Scale",
     "Scorer",
+    "Session",
+    "Spread",
     "annotated",
     "areplay",
     "arollout",
     "best_of_k",
     "combined",
     "confidence",
+    "debug",
     "elect",
     "initial_state",
     "is_hard",

@@ -19,7 +19,7 @@ from tutelage.tools import Verifier
 from tutelage.traces import RolloutRecorder
 from tutelage.types import Score, Task
 
-__all__ = ["Judged", "Outcome", "judge", "plain_state", "record"]
+__all__ = ["Judged", "Outcome", "judge", "plain_state", "plain_value", "record"]
 
 ON_RECORD = frozenset({"candidates", "feedback", "lineage", "pool", "problem", "task"})
 """Fields of the state that the record holds already, or that mean nothing outside the loop."""
@@ -94,20 +94,21 @@ def _scores(candidate: CandidateState, verified: Score) -> list[Score]:
 
 def plain_state(state: Mapping[str, Any]) -> dict[str, JsonValue]:
     """The fields of a state that are not on record elsewhere, as JSON can hold them."""
-    return {str(key): _plain(value) for key, value in state.items() if key not in ON_RECORD}
+    return {str(key): plain_value(value) for key, value in state.items() if key not in ON_RECORD}
 
 
-def _plain(value: Any) -> JsonValue:
+def plain_value(value: Any) -> JsonValue:
+    """A value as JSON can hold it; what is no plain data becomes its text."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, BaseMessage):
-        return {"type": value.type, "content": _plain(value.content)}
+        return {"type": value.type, "content": plain_value(value.content)}
     if isinstance(value, BaseModel):
-        return _plain(value.model_dump())
+        return plain_value(value.model_dump())
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain_value(each) for key, each in value.items()}
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
-        return [_plain(each) for each in value]
+        return [plain_value(each) for each in value]
     return str(value)

@@ -1,8 +1,8 @@
 """`rollout`: run a graph on many tasks, record everything, judge the ends. The same call again continues.
 
 Any LangGraph graph will do whose input has a field `problem` or `messages` and whose final state has a
-`solution` or `messages`. What is finished is never run again; what was interrupted is. Not covered: several
-machines, and graphs that wait for a person.
+`solution` or `messages`. What is finished is never run again; what was interrupted is. While a run with a directory
+is written, `tutelage.graphs.control.attach` reaches it. Not covered: several machines, and graphs that wait for a person.
 """
 
 import asyncio
@@ -20,6 +20,9 @@ from pydantic import JsonValue
 from tutelage.errors import UserError
 from tutelage.graphs.batch import Batch
 from tutelage.graphs.compiled import AnyGraph, compiled, graph_settings, input_keys, plain
+from tutelage.graphs.control.desk import Stopped
+from tutelage.graphs.control.offering import desk_for, offered
+from tutelage.graphs.debugging.watching import watched
 from tutelage.graphs.progress import Tally, shown
 from tutelage.graphs.state import initial_state
 from tutelage.tools import Verifier
@@ -39,6 +42,7 @@ def rollout(
     concurrency: int = 64,
     progress: bool = True,
     name: str | None = None,
+    control: bool = True,
 ) -> Run:
     """Run a graph on every task.
 
@@ -52,6 +56,8 @@ def rollout(
         concurrency: how many rollouts at once.
         progress: show how far it is on standard error.
         name: what to call the run; by default the directory's name.
+        control: let this user's other processes attach to the batch (`tutelage.graphs.control`); only with a
+            directory.
 
     Returns:
         The finished run, open for reading.
@@ -60,7 +66,8 @@ def rollout(
         UserError: an argument is wrong, the graph cannot run, or the directory's run has other settings.
         StoreError: the run cannot be written.
         EngineError: an engine died; the same call again continues.
-        KeyboardInterrupt: Ctrl-C, after what was in flight is cancelled and the store is closed.
+        KeyboardInterrupt: Ctrl-C, or a client's `stop`, after what was in flight is cancelled and the store is
+            closed.
     """
     try:
         asyncio.get_running_loop()
@@ -70,7 +77,7 @@ def rollout(
         raise UserError(
             "rollout() cannot run inside an event loop (a notebook, a coroutine); write: await arollout(...)"
         )
-    work = arollout(
+    work = _rolled_out(
         graph,
         tasks,
         verifier=verifier,
@@ -79,8 +86,12 @@ def rollout(
         concurrency=concurrency,
         progress=progress,
         name=name,
+        control=control,
     )
-    return asyncio.run(work)
+    try:
+        return asyncio.run(work)
+    except Stopped as stopped:
+        raise KeyboardInterrupt("stopped by a client") from stopped
 
 
 async def arollout(
@@ -93,8 +104,41 @@ async def arollout(
     concurrency: int = 64,
     progress: bool = True,
     name: str | None = None,
+    control: bool = True,
 ) -> Run:
-    """The same inside an event loop; see `rollout`. A cancellation abandons what is in flight."""
+    """The same inside an event loop; see `rollout`.
+
+    A cancellation abandons what is in flight; a client's `stop` is told as a cancellation, too.
+    """
+    work = _rolled_out(
+        graph,
+        tasks,
+        verifier=verifier,
+        store=store,
+        repeats=repeats,
+        concurrency=concurrency,
+        progress=progress,
+        name=name,
+        control=control,
+    )
+    try:
+        return await work
+    except Stopped as stopped:
+        raise asyncio.CancelledError("stopped by a client") from stopped
+
+
+async def _rolled_out(
+    graph: AnyGraph,
+    tasks: Iterable[Task],
+    *,
+    verifier: Verifier,
+    store: str | Path | None,
+    repeats: int,
+    concurrency: int,
+    progress: bool,
+    name: str | None,
+    control: bool,
+) -> Run:
     app = compiled(graph)
     batch_tasks = _checked(tasks, verifier)
     _at_least_one(repeats=repeats, concurrency=concurrency)
@@ -115,7 +159,11 @@ async def arollout(
         async with AsyncExitStack() as stack:
             if progress:
                 await stack.enter_async_context(shown(tally, run.tokens))
-            await Batch(app, keys, run, verifier, tally).work(waiting, min(concurrency, len(waiting)))
+            desk = desk_for(app, concurrency)
+            if control and run.path is not None and waiting:
+                stack.enter_context(offered(desk, run, tally))
+                app = watched(app)
+            await Batch(app, keys, run, verifier, tally, desk).work(waiting)
     except BaseException:
         opened.close()
         raise

@@ -171,12 +171,13 @@ class Calls:
             if call.error is not None:
                 continue
             if self._whole:
-                self._remember(sample, place, whole)
+                self.remember(sample, place, whole)
             else:
-                rows.then(self._remember, sample, place, whole)
+                rows.then(self.remember, sample, place, whole)
         return parents
 
-    def _remember(self, sample: Sample, place: Place, whole: tuple[int | None, bytes | None]) -> None:
+    def remember(self, sample: Sample, place: Place, whole: tuple[int | None, bytes | None]) -> None:
+        """Remember what a turn said, where it spoke, and its last sequence with all ids up to its end."""
         number, ids = whole
         if number is not None and ids is not None:
             self._earlier.add(sample.id, number, ids)

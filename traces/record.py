@@ -13,7 +13,17 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 
 from tutelage.types import Data, Sampling, Score, Task
 
-__all__ = ["Candidate", "Message", "Rollout", "ScoreRow", "Status", "Subject", "TokenCount", "Turn"]
+__all__ = [
+    "CORRECTION",
+    "Candidate",
+    "Message",
+    "Rollout",
+    "ScoreRow",
+    "Status",
+    "Subject",
+    "TokenCount",
+    "Turn",
+]
 
 Message: TypeAlias = Mapping[str, JsonValue]
 """One message of a prompt in the chat format: `role`, `content` and whatever else the engine was given."""
@@ -23,6 +33,9 @@ Status: TypeAlias = Literal["running", "done", "failed", "abandoned"]
 
 Subject: TypeAlias = Literal["rollout", "candidate", "turn"]
 """What a score judges."""
+
+CORRECTION = "a correction by hand, which is no rollout of the graph"
+"""The error of an abandoned rollout that was never one of a graph: it holds what was written instead of a turn."""
 
 TokenId: TypeAlias = Annotated[int, Field(ge=0, lt=2**31)]
 Count: TypeAlias = Annotated[int, Field(ge=0)]

@@ -18,6 +18,7 @@ from tutelage.traces.calls import Calls, RecordedCall
 from tutelage.traces.ids import new_id
 from tutelage.traces.journal import Action, Journal
 from tutelage.traces.record import Candidate, Message, Rollout, ScoreRow, Subject, Turn
+from tutelage.traces.resuming import recall
 from tutelage.traces.writing import Rows
 from tutelage.types import Data, Sampling, Score
 
@@ -29,20 +30,35 @@ Record = TypeVar("Record", bound=Data)
 
 
 class RolloutRecorder:
-    """One running rollout; made by `Run.begin`."""
+    """One running rollout; made by `Run.begin` and `Run.resume`."""
 
-    def __init__(self, journal: Journal, row: int, rollout: Rollout) -> None:
-        """Record into a rollout that exists, given also by its row number."""
+    def __init__(
+        self, journal: Journal, row: int, rollout: Rollout, calls: Calls | None = None, next_call: int = 0
+    ) -> None:
+        """Record into a rollout that exists, given also by its row number.
+
+        Args:
+            journal: Writes the run.
+            row: The rollout's row number.
+            rollout: As it began.
+            calls: What is remembered of its turns; `None`: it has none.
+            next_call: The number of its next call.
+        """
         self.rollout = rollout
         """As it began: the task, the repeat and the ids."""
         self._journal = journal
         self._row = row
         self._lock = threading.Lock()
-        self._next = 0
+        self._next = next_call
         self._ended: str | None = None
-        self._calls = Calls(row)
+        self._calls = calls or Calls(row)
         self._held: dict[int, Together] = {}
         self._checks: list[Callable[[], None]] = []
+
+    @property
+    def ended(self) -> str | None:
+        """How the rollout ended: "done", "failed" or "abandoned"; "left" unfinished here; `None` while it runs."""
+        return self._ended
 
     def next_call(self) -> int:
         """Take the number of the next model call, from 0; the samples of one call share it."""
@@ -185,6 +201,27 @@ class RolloutRecorder:
             rows.score(self._row, row)
 
         await self._journal.awrite(action)
+
+    def follow(self, turn_ids: Sequence[str]) -> None:
+        """Go on from turns that other rollouts of the run recorded, in the order in which they were said.
+
+        Parents are found among them where a call names none, and token ids share their beginnings. They stay turns of
+        their own rollouts. Not on record: after `Run.resume` it is told again.
+
+        Raises:
+            UserError: There is no such turn, or the rollout has ended.
+            StoreError: The run cannot be read.
+        """
+
+        def action(rows: Rows) -> None:
+            self._must_run(rows)
+            recall(rows, self._calls, turn_ids)
+
+        self._journal.write(action)
+
+    def leave(self) -> None:
+        """Record nothing more here: the rollout stays unfinished, to be taken up by `Run.resume`."""
+        self._ended = self._ended or "left"
 
     def together(self) -> "Together":
         """Write the candidates, scores and the end of a block in one transaction, when the block ends.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tutelage.traces.blobs import value_text
 from tutelage.traces.database import Database
+from tutelage.traces.record import CORRECTION
 
 if TYPE_CHECKING:
     from tutelage.traces.run import Run
@@ -52,7 +53,8 @@ def summary(run: "Run", database: Database) -> dict[str, Any]:
         and `right_to_wrong`), `tokens` (role to the fields of `TokenCount`). Shares are 0 to 1 or `None`.
     """
     statuses = Counter({"done": 0, "failed": 0, "running": 0, "abandoned": 0})
-    statuses.update(dict(database.rows("SELECT status, count(*) FROM rollouts GROUP BY status")))
+    counts = "SELECT status, count(*) FROM rollouts WHERE error IS NOT ? GROUP BY status"
+    statuses.update(dict(database.rows(counts, (CORRECTION,))))
     sql = "SELECT count(DISTINCT task) FROM rollouts WHERE status <> 'abandoned'"
     planned = run.settings.get("tasks")
     return {

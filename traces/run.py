@@ -19,12 +19,13 @@ from pydantic import JsonValue
 from tutelage.errors import StoreError, UserError
 from tutelage.traces.blobs import text_value, value_text
 from tutelage.traces.call_reading import CallReader
-from tutelage.traces.calls import RecordedCall
+from tutelage.traces.calls import Calls, RecordedCall
 from tutelage.traces.ids import new_id
 from tutelage.traces.reading import read_candidates, read_rollouts, read_scores, read_turns
 from tutelage.traces.record import Candidate, Rollout, ScoreRow, Status, Subject, TokenCount, Turn
 from tutelage.traces.recorder import RolloutRecorder, score_row
 from tutelage.traces.report import report, summary
+from tutelage.traces.resuming import DROPPED, drop, take_up
 from tutelage.traces.turn_graph import branches_of, graph_of
 from tutelage.traces.writing import Rows
 from tutelage.types import Score, Task
@@ -112,12 +113,15 @@ class Run:
     def begin(self, task: Task, repeat: int = 0) -> RolloutRecorder:
         """Begin a rollout; it is on disk as running when this returns.
 
+        A rollout that goes on from another one's turns, as the branches of a debugging session do, is told of them:
+        `recorder.follow(turn_ids)`.
+
         Raises:
             UserError: This task and repeat are running, done or failed already, or another task has its id.
             StoreError: The run cannot be written.
         """
         rollout, journal = self._fresh(task, repeat), self._store.writing()
-        return RolloutRecorder(journal, journal.write(partial(self._begun, rollout)), rollout)
+        return self._recorder(rollout, journal.write(partial(self._begun, rollout)))
 
     async def abegin(self, task: Task, repeat: int = 0) -> RolloutRecorder:
         """The same, written together with what other tasks of this event loop write.
@@ -126,11 +130,50 @@ class Run:
         """
         rollout, journal = self._fresh(task, repeat), self._store.writing()
         try:
-            return RolloutRecorder(journal, await journal.awrite(partial(self._begun, rollout)), rollout)
+            return self._recorder(rollout, await journal.awrite(partial(self._begun, rollout)))
         except asyncio.CancelledError:
             with suppress(StoreError):
                 journal.write(lambda rows: rows.connection.execute(INTERRUPTED, (rollout.id,)))
             raise
+
+    def resume(self, rollout_id: str) -> RolloutRecorder:
+        """Take a rollout up again that was left unfinished: abandoned, or running in a process that is dead.
+
+        It is running again when this returns. Its turns stay, calls are numbered on after them, and parents are
+        found among them as before.
+
+        Raises:
+            UserError: There is no such rollout; it is done, failed or dropped, or being recorded in this process; or
+                its task and repeat were run anew meanwhile.
+            StoreError: The run cannot be written.
+        """
+        held = self._store.recorders.get(rollout_id)
+        if held is not None and held.ended is None:
+            raise UserError(f"rollout {rollout_id!r} is being recorded in this process already")
+        row, calls, next_call = self._store.writing().write(lambda rows: take_up(rows, rollout_id))
+        return self._recorder(self.rollout(rollout_id), row, calls, next_call)
+
+    def drop(self, rollout_id: str) -> None:
+        """Let a rollout count no longer, whatever became of it: it is abandoned, "dropped by a person".
+
+        Its turns, scores, answer and output stay on record. Dropping twice is harmless; it cannot be taken up again.
+
+        Raises:
+            UserError: There is no such rollout.
+            StoreError: The run cannot be written.
+        """
+        held = self._store.recorders.get(rollout_id)
+        if held is not None and held.ended is None:
+            held.abandon(DROPPED)
+        else:
+            self._store.writing().write(lambda rows: drop(rows, rollout_id))
+
+    def _recorder(
+        self, rollout: Rollout, row: int, calls: Calls | None = None, next_call: int = 0
+    ) -> RolloutRecorder:
+        recorder = RolloutRecorder(self._store.writing(), row, rollout, calls, next_call)
+        self._store.recorders[rollout.id] = recorder
+        return recorder
 
     def _fresh(self, task: Task, repeat: int) -> Rollout:
         if repeat < 0:
@@ -284,6 +327,17 @@ class Run:
     def candidates(self, rollout_id: str | None = None) -> list[Candidate]:
         """Give the candidates in the order they were recorded, of one rollout or all that count."""
         return list(read_candidates(self._store.database, *self._of(rollout_id)))
+
+    def candidate(self, candidate_id: str) -> Candidate:
+        """Give one candidate.
+
+        Raises:
+            UserError: There is no such candidate.
+        """
+        found = list(read_candidates(self._store.database, "t.id = ?", (candidate_id,)))
+        if not found:
+            raise UserError(f"run {self.name!r} has no candidate {candidate_id!r}")
+        return found[0]
 
     def scores(self, rollout_id: str | None = None, subject: Subject | None = None) -> list[ScoreRow]:
         """Give the scores in the order they were recorded, of one rollout, of one kind, or all that count."""

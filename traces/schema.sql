@@ -1,5 +1,6 @@
 -- Version 2 of the record. One file holds one run. Rows are appended; only `rollouts` is ever updated,
--- when a rollout ends. Ids are 32 hex digits; the references between tables are row numbers.
+-- when a rollout ends, is taken up again or dropped. Ids are 32 hex digits; the references between tables are
+-- row numbers; parents, which may lie in another rollout, are named by their ids.
 -- TEXT that is not valid Unicode (lone surrogates) is kept as a BLOB of its WTF-8 bytes.
 
 PRAGMA application_id = 0x5455544C;

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
+from weakref import WeakValueDictionary
 
 from tutelage.errors import StoreError, UserError
 from tutelage.traces.blobs import json_text, text_value
@@ -18,6 +19,7 @@ from tutelage.traces.database import Database, connect_memory, connect_reader, c
 from tutelage.traces.ids import new_id
 from tutelage.traces.journal import Journal
 from tutelage.traces.lock import WriterLock
+from tutelage.traces.recorder import RolloutRecorder
 from tutelage.traces.run import Origin, Run, origin_of
 from tutelage.traces.writing import Rows
 
@@ -42,6 +44,8 @@ class Store:
         self._lock = lock
         self._journal = Journal(database) if writable else None
         self._taken_up = False
+        self.recorders: WeakValueDictionary[str, RolloutRecorder] = WeakValueDictionary()
+        """Those of this process that somebody holds, by the ids of their rollouts; for the modules of this room."""
 
     @classmethod
     def open(

@@ -116,6 +116,20 @@ class Rows:
         row = self.connection.execute("SELECT id FROM bodies WHERE digest = ?", (name,)).fetchone()
         return int(row[0]) if row else self._add("bodies", name, pack(raw))
 
+    def recall_text(self, text: str, number: int) -> int:
+        """Remember a text that the file has; give the number by which it is known, which may be another."""
+        raw = text_bytes(text)
+        known = number if len(raw) < SHORT else self.recall_body(raw, number)
+        return self._texts.setdefault(text, known) if len(raw) <= LONGEST else known
+
+    def recall_body(self, raw: bytes, number: int) -> int:
+        """The same of a content."""
+        return self._bodies.setdefault(raw if len(raw) < SHORT else digest(raw), number)
+
+    def recall_message(self, node: Node, number: int) -> int:
+        """The same of a message in its place."""
+        return self._messages.setdefault(node, number)
+
     def json(self, value: object, what: str) -> int:
         """Keep plain data; give its body's number.
 

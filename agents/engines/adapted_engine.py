@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from tutelage.agents.engine import Answer, Engine, Piece, Request
+from tutelage.agents.rendering import Rendered, rendered
 from tutelage.errors import UserError
 
 __all__ = ["AdaptedEngine", "HoldsAdapters", "adapted"]
@@ -68,6 +69,10 @@ class AdaptedEngine:
     def stream(self, request: Request) -> AsyncIterator[Piece]:
         """Answer piece by piece."""
         return self.base.stream(replace(request, adapter=self.adapter))
+
+    async def render(self, request: Request) -> Rendered | None:
+        """Say what the base would read; `None` where it cannot say."""
+        return await rendered(self.base, replace(request, adapter=self.adapter))
 
     def reload(self, directory: Path) -> None:
         """Take another version of the adapter; the base and other adapters stay.

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from tutelage.agents.engine import Answer, Piece, Request
+from tutelage.agents.engine import Answer, Piece, Request, refuse_begun
 from tutelage.agents.engines.http_failures import BUSY, Failures
 from tutelage.agents.engines.http_wire import (
     Dialect,
@@ -98,12 +98,14 @@ class HttpEngine:
 
     async def generate(self, request: Request) -> Answer:
         """Answer with `request.n` completions."""
+        refuse_begun(self.name, request)
         return await self._loop.call(self._generate(request))
 
     def stream(self, request: Request) -> AsyncIterator[Piece]:
         """Answer piece by piece."""
         if request.n != 1:
             raise UserError(f"n={request.n}: a stream is one completion; ask without streaming.")
+        refuse_begun(self.name, request)
         return self._loop.iterate(lambda: self._pieces(request))
 
     def reload(self, directory: Path) -> None:

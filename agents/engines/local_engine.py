@@ -9,6 +9,7 @@ import atexit
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tutelage.agents.adapter_directory import AdapterDirectory, open_adapter_directory
@@ -18,6 +19,7 @@ from tutelage.agents.engines.loop_thread import LoopThread
 from tutelage.agents.engines.prompt_renderer import PromptRenderer
 from tutelage.agents.gathering import Gathering
 from tutelage.agents.model_directory import ModelDirectory, open_model_directory
+from tutelage.agents.rendering import Rendered
 from tutelage.errors import ContextTooLong, UserError
 
 __all__ = ["LocalEngine", "Prompt"]
@@ -94,6 +96,10 @@ class LocalEngine(ABC):
             raise UserError(f"n={request.n}: a stream is one completion; ask without streaming.")
         return self._loop.iterate(lambda: self._admit_stream(request))
 
+    async def render(self, request: Request) -> Rendered:
+        """Say what would be read for a request, however long; nothing is sampled."""
+        return await self._loop.call(self._render(request))
+
     def reload(self, directory: Path) -> None:
         """Take the weights of `directory`, after what is in flight has finished.
 
@@ -157,10 +163,16 @@ class LocalEngine(ABC):
     async def _load_adapter(self, name: str, adapter: AdapterDirectory) -> None:
         """Take an adapter in the place of the one of this name, with no request in flight."""
 
+    async def _render(self, request: Request) -> Rendered:
+        prompt = self._prompts.render(request)
+        return Rendered(prompt, self._prompts.spell(prompt))
+
     async def _admit(self, request: Request) -> Answer:
         prompt, max_tokens = self._fit(request)
         async with self._gate.shared():
             answer = await self._answer(request, prompt, max_tokens)
+        if request.begun:
+            return replace(answer, prompt_token_ids=prompt[: -len(request.begun)])
         for completion in answer.completions:
             self._prompts.remember(request, prompt, completion)
         return answer
@@ -171,7 +183,7 @@ class LocalEngine(ABC):
         async with self._gate.shared():
             async for piece in self._pieces(request, prompt, max_tokens):
                 gathering.add(piece)
-                if piece.finish_reason:
+                if piece.finish_reason and not request.begun:
                     self._prompts.remember(request, prompt, gathering.answer().completions[0])
                 yield piece
 
@@ -188,7 +200,7 @@ class LocalEngine(ABC):
 
     def _fit(self, request: Request) -> tuple[Prompt, int]:
         self.policy_with(request.adapter)
-        prompt = self._prompts.render(request)
+        prompt = (*self._prompts.render(request), *request.begun)
         if self._context_length is None:
             return prompt, request.sampling.max_tokens
         room = self._context_length - len(prompt)

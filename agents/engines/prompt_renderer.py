@@ -85,6 +85,13 @@ class PromptRenderer:
         )
         return text
 
+    def spell(self, token_ids: Sequence[int]) -> str:
+        """Turn token ids into text with the special tokens' own texts."""
+        text: str = self._tokenizer.decode(
+            token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+        return text
+
     def _quotations(self, request: Request, text: str) -> Iterator[tuple[int, Sampled]]:
         """Earlier answers that a rendered prompt quotes, the last one first, each with where it ends."""
         messages = request.messages
@@ -123,8 +130,7 @@ class PromptRenderer:
     def _tail(self, rest: str, quoted: Sampled) -> tuple[int, ...] | None:
         """The ids of what follows a quoted answer; `None` where they would not say `rest`."""
         tail = self._cut(rest)
-        shown = self._tokenizer.decode(tail, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        if shown != rest:
+        if self.spell(tail) != rest:
             return None
         if not quoted.ended:
             return tail

@@ -22,6 +22,7 @@ from tutelage.agents.engine import Answer, Engine, Piece, Request
 from tutelage.agents.engines.replay_call import ReplayCall, key_of
 from tutelage.agents.engines.replay_difference import Differences
 from tutelage.agents.engines.replay_record import open_record
+from tutelage.agents.rendering import Rendered, rendered
 from tutelage.agents.settings import ReplaySettings
 from tutelage.errors import ReplayDivergence, UserError
 from tutelage.traces import current_recorder
@@ -126,6 +127,10 @@ class ReplayEngine:
             raise await self._waited_on(call)
         if call.error is not None:
             raise call.failure()
+
+    async def render(self, request: Request) -> Rendered | None:
+        """Say what the live engine would read; `None` without one."""
+        return None if self._live is None else await rendered(self._live, request)
 
     def reload(self, directory: Path) -> None:
         """Refuse: a record has no weights.

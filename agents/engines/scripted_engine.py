@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tutelage.agents.engine import Answer, Completion, Piece, Request
+from tutelage.agents.engine import Answer, Completion, Piece, Request, refuse_begun
 from tutelage.errors import UserError
 
 __all__ = ["Script", "ScriptedEngine"]
@@ -48,6 +48,7 @@ class ScriptedEngine:
         Raises:
             UserError: The sequence is used up.
         """
+        refuse_begun(self.name, request)
         if self._latency:
             await asyncio.sleep(self._latency)
         completions = tuple(self._completion(request, index) for index in range(request.n))

@@ -10,6 +10,8 @@ from tutelage.traces.export.account import Tally
 from tutelage.traces.export.own_score import OwnScore, own_score
 from tutelage.traces.export.settings import ExportSettings
 from tutelage.traces.export.story import CandidateView, Story, TurnView
+from tutelage.traces.export.taught import Taught, note, score_of, taught
+from tutelage.traces.lessons import Note
 
 __all__ = ["Example", "select"]
 
@@ -20,6 +22,8 @@ class Example(NamedTuple):
     story: Story
     turn: TurnView
     score: OwnScore
+    lesson: Taught | None = None
+    """What was said of it, where lessons are exported."""
 
     @property
     def candidate(self) -> CandidateView | None:
@@ -29,6 +33,9 @@ class Example(NamedTuple):
 
 def select(story: Story, settings: ExportSettings, verifier: str | None, tally: Tally) -> Iterator[Example]:
     """Give the turns that the settings ask for, and count why the others are not among them."""
+    if settings.taught:
+        yield from _taught(story, settings, tally)
+        return
     wanted, excluded = settings.passed, tally.excluded
     everyone = settings.roles is settings.nodes is settings.policies is None and settings.truncated
     tally.turns += len(story.turns)
@@ -48,10 +55,33 @@ def select(story: Story, settings: ExportSettings, verifier: str | None, tally: 
             excluded["did not pass" if wanted else "passed"] += 1
 
 
+def _taught(story: Story, settings: ExportSettings, tally: Tally) -> Iterator[Example]:
+    """Give the turns that something was said of."""
+    for turn in story.turns:
+        said = note(story, turn)
+        if said == Note() and turn.rollout.status == "abandoned":
+            continue
+        tally.turns += 1
+        score, lesson = score_of(said), taught(story, said)
+        reason = "were not taught" if said == Note() else _unfit(turn, settings)
+        if reason is None and settings.passed is not None and score.passed is not settings.passed:
+            reason = {True: "were accepted", False: "were rejected", None: "are neither right nor wrong"}[
+                score.passed
+            ]
+        if reason is None and lesson is None:
+            reason = "are right for a prompt that is not on record"
+        if reason is None:
+            tally.selected += 1
+            yield Example(story, turn, score, lesson)
+        else:
+            tally.excluded[reason] += 1
+
+
 def _unfit(turn: TurnView, settings: ExportSettings) -> str | None:
     """Why a turn is not taken, whatever its score."""
     speaker = turn.speaker
-    if turn.rollout.status != "done" and not (settings.failed and turn.rollout.status == "failed"):
+    status = "done" if settings.taught else turn.rollout.status
+    if status != "done" and not (settings.failed and status == "failed"):
         return "belong to a rollout that is not done"
     if turn.error is not None:
         return "hold an error"

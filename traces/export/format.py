@@ -14,6 +14,7 @@ from tutelage.traces.export.example import Example, select
 from tutelage.traces.export.reading import Needs, Survey
 from tutelage.traces.export.settings import ExportSettings
 from tutelage.traces.export.story import Story, TurnView
+from tutelage.traces.export.taught import Taught
 from tutelage.traces.export.template import Templates
 from tutelage.traces.record import Message
 from tutelage.traces.run import Run
@@ -45,6 +46,8 @@ class Draft(NamedTuple):
     """Turns whose completion follows the context, with the recorded ids of the context, for the template check."""
     notes: Mapping[str, int] | None = None
     """What the report is to say of the row if it is kept, with its number."""
+    lesson: Taught | None = None
+    """What was said of the turn, where lessons are exported."""
 
 
 @dataclass(slots=True)
@@ -86,5 +89,7 @@ class Format:
     """Lineage columns are added."""
     document: bool = False
     """A row has one column, plain data, which is a line of JSONL by itself."""
+    taught: bool = False
+    """It can be made of what was taught."""
     check: Callable[[Any, Survey, Run], None] = lambda settings, survey, run: None
     """Raises a `UserError` where the run cannot be had in this format."""

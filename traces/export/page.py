@@ -23,6 +23,7 @@ from tutelage.traces.export.story import (
     Story,
     TurnView,
 )
+from tutelage.traces.lessons import NAMED
 from tutelage.traces.prefixes import Conversations, Sequences
 
 __all__ = ["Needs", "Pages"]
@@ -32,17 +33,30 @@ CHARACTERS_OF_PAGE = 8 << 20
 """What a page should hold at most, turns and characters that were said."""
 
 OF_PAGE = "r.task BETWEEN ? AND ? AND r.seq <= ? AND r.status <> 'abandoned'"
+OF_LESSONS = "r.seq IN (SELECT value FROM json_each(?))"
+"""Where lessons are asked for: what was said of a turn counts whatever became of its rollout."""
+UNTAUGHT = f" AND s.name NOT IN ({NAMED})"
 
 TASKS = """SELECT k.seq, k.id, b.data FROM tasks k JOIN bodies b ON b.id = k.body
     WHERE k.seq BETWEEN ? AND ? ORDER BY k.seq"""
 
-ROLLOUTS = f"""SELECT r.seq, r.task, r.id, h.id, r.repeat, r.status FROM rollouts r
-    LEFT JOIN shards h ON h.seq = r.shard WHERE {OF_PAGE} ORDER BY r.task, r.repeat"""
+ROLLOUT = """SELECT r.seq, r.task, r.id, h.id, r.repeat, r.status FROM rollouts r
+    LEFT JOIN shards h ON h.seq = r.shard"""
 
-TURNS = f"""SELECT r.task, t.rollout, t.id, t.speaker, t.parents, t.call, t.sample, t.prompt, b.data,
-    t.tool_calls, t.finish_reason, t.error, t.read, t.written
+BY_NUMBER = f"{ROLLOUT} WHERE r.seq IN (SELECT value FROM json_each(?))"
+
+ROLLOUTS = f"{ROLLOUT} WHERE {OF_PAGE} ORDER BY r.task, r.repeat"
+
+TURN = """SELECT r.task, t.rollout, t.id, t.speaker, t.parents, t.call, t.sample, t.prompt, b.data,
+    t.tool_calls, t.finish_reason, t.error, t.read, t.written"""
+
+TURNS = f"""{TURN}
     FROM rollouts r CROSS JOIN turns t ON t.rollout = r.seq CROSS JOIN bodies b ON b.id = t.completion
     WHERE {OF_PAGE} ORDER BY r.task, r.repeat, t.seq"""
+
+BY_ID = f"""{TURN}
+    FROM json_each(?) j CROSS JOIN turns t ON t.id = j.value
+    CROSS JOIN rollouts r ON r.seq = t.rollout CROSS JOIN bodies b ON b.id = t.completion"""
 
 CANDIDATES = f"""SELECT c.id, c.text, c.parents, c.turn_id, c.round
     FROM rollouts r CROSS JOIN candidates c ON c.rollout = r.seq
@@ -53,7 +67,7 @@ WRITTEN = f"""SELECT c.turn_id, c.id FROM rollouts r CROSS JOIN candidates c ON 
 
 SCORES = f"""SELECT s.subject_id, s.name, s.value, s.passed, s.steps, s.feedback
     FROM rollouts r CROSS JOIN scores s ON s.rollout = r.seq
-    WHERE {OF_PAGE} ORDER BY r.task, r.repeat, s.given, s.seq"""
+    WHERE {OF_PAGE}{UNTAUGHT} ORDER BY r.task, r.repeat, s.given, s.seq"""
 """The latest of a name comes last. Rows of merged runs stand in another order than that of time; scores of
 unknown time are the oldest."""
 
@@ -64,8 +78,6 @@ SPEAKERS = "SELECT id, role, node, model, policy, author, tools FROM speakers WH
 ONE = len('["0123456789abcdef0123456789abcdef"]')
 
 Row = tuple[Any, ...]
-Span = tuple[int, int, int]
-"""The first and the last task, and the last rollout, by their numbers."""
 
 
 class Needs(NamedTuple):
@@ -77,6 +89,8 @@ class Needs(NamedTuple):
     """Candidates, with their texts and parents."""
     steps: bool = False
     """The scores of steps, and feedback."""
+    taught: bool = False
+    """What was taught, and the turns that it is about."""
 
 
 class Pages:
@@ -89,23 +103,25 @@ class Pages:
         self._rollouts = rollouts
         self._speakers: dict[int, Speaker] = {}
 
-    def read(self, connection: Connection, first: int, last: int) -> tuple[list[Story], float]:
+    def read(
+        self, connection: Connection, first: int, last: int, lessons: Sequence[int] = ()
+    ) -> tuple[list[Story], float]:
         """Read the tasks with these numbers; also give which part of a page they fill.
 
+        With lessons these rollouts are read, given by number, whatever became of them.
         The connection is in a transaction, so that all queries see the run at one moment.
         """
-        span = (first, last, self._rollouts)
+        span: Row = (json.dumps(lessons),) if self._needs.taught else (first, last, self._rollouts)
         tasks = connection.execute(TASKS, (first, last)).fetchall()
-        rollouts: dict[int, tuple[int, RolloutView]] = {
-            row[0]: (row[1], RolloutView(row[2], row[3] or self._run_id, row[4], row[5]))
-            for row in connection.execute(ROLLOUTS, span)
-        }
-        turns = self._turns(connection, span, rollouts)
+        needs, sql = self._needs, self._sql
+        rollouts = self._views(connection.execute(sql(ROLLOUTS), span))
+        turns = self._turns(connection, connection.execute(sql(TURNS), span).fetchall(), rollouts)
+        known = {turn.id: turn for found in turns.values() for turn in found}
         shared: dict[str, Any] = {
-            "known": {turn.id: turn for found in turns.values() for turn in found},
-            "candidates": _candidates(connection, span) if self._needs.candidates else {},
-            "written": dict(reversed(connection.execute(WRITTEN, span).fetchall())),
-            "scores": _scores(connection, span, self._needs.steps),
+            "known": known | self._elsewhere(connection, known),
+            "candidates": _candidates(connection, sql(CANDIDATES), span) if needs.candidates else {},
+            "written": dict(reversed(connection.execute(sql(WRITTEN), span).fetchall())),
+            "scores": _scores(connection, sql(SCORES if needs.steps else SCORES_ALONE), span),
         }
         ran: dict[int, list[RolloutView]] = {}
         for number, rollout in rollouts.values():
@@ -121,13 +137,33 @@ class Pages:
             )
             for number, id, data in tasks
         ]
-        said = sum(len(turn.completion) for turn in shared["known"].values())
-        return found, max(len(shared["known"]) / TURNS_OF_PAGE, said / CHARACTERS_OF_PAGE, 1 / TURNS_OF_PAGE)
+        said = sum(len(turn.completion) for turn in known.values())
+        return found, max(len(known) / TURNS_OF_PAGE, said / CHARACTERS_OF_PAGE, 1 / TURNS_OF_PAGE)
+
+    def _sql(self, query: str) -> str:
+        taught = self._needs.taught
+        return query.replace(OF_PAGE, OF_LESSONS).replace(UNTAUGHT, "") if taught else query
+
+    def _views(self, rows: Iterable[Row]) -> dict[int, tuple[int, RolloutView]]:
+        """The numbers of rollouts, each with its task's number."""
+        return {row[0]: (row[1], RolloutView(row[2], row[3] or self._run_id, row[4], row[5])) for row in rows}
+
+    def _elsewhere(self, connection: Connection, known: Mapping[str, TurnView]) -> dict[str, TurnView]:
+        """The turns that lead to these from other rollouts: a branch goes on from one that may not count itself."""
+        found: dict[str, TurnView] = {}
+        wanted = {name for turn in known.values() for name in turn.parents} - known.keys()
+        while wanted and (rows := connection.execute(BY_ID, (json.dumps(sorted(wanted)),)).fetchall()):
+            numbers = json.dumps(sorted({row[1] for row in rows}))
+            rollouts = self._views(connection.execute(BY_NUMBER, (numbers,)))
+            rows.sort(key=lambda row: row[0])
+            fresh = [turn for some in self._turns(connection, rows, rollouts).values() for turn in some]
+            found |= {turn.id: turn for turn in fresh}
+            wanted = {name for turn in fresh for name in turn.parents} - known.keys() - found.keys()
+        return found
 
     def _turns(
-        self, connection: Connection, span: Span, rollouts: Mapping[int, tuple[int, RolloutView]]
+        self, connection: Connection, rows: Sequence[Row], rollouts: Mapping[int, tuple[int, RolloutView]]
     ) -> dict[int, list[TurnView]]:
-        rows = connection.execute(TURNS, span).fetchall()
         if not rows:
             return {}
         self._meet(connection)
@@ -179,8 +215,8 @@ class Pages:
             self._speakers[number] = Speaker(role or "", node, model or "", policy or "", author, offered)
 
 
-def _candidates(connection: Connection, span: Span) -> dict[str, CandidateView]:
-    rows = connection.execute(CANDIDATES, span).fetchall()
+def _candidates(connection: Connection, query: str, span: Row) -> dict[str, CandidateView]:
+    rows = connection.execute(query, span).fetchall()
     bodies = fetch(connection, (row[1] for row in rows))
     return {
         id: CandidateView(
@@ -202,9 +238,9 @@ def _tokens(
     )
 
 
-def _scores(connection: Connection, span: Span, steps: bool) -> dict[str, Scored]:
+def _scores(connection: Connection, query: str, span: Row) -> dict[str, Scored]:
     """Subjects by id to their scores; what is scored alike is kept once."""
-    rows = connection.execute(SCORES if steps else SCORES_ALONE, span).fetchall()
+    rows = connection.execute(query, span).fetchall()
     subjects = [row[0] for row in rows]
     said = [row[1:] for row in rows]
     alike = {each: _score(*each) for each in set(said)}

@@ -47,6 +47,8 @@ class Pair(NamedTuple):
     values: tuple[float | None, float | None]
     step: int | None = None
     """With "step": the line at which they part, from 1."""
+    kind: str | None = None
+    """How it was found, where that is not as the settings say."""
 
 
 class Graded(NamedTuple):
@@ -150,12 +152,13 @@ def _apart(better: Graded, worse: Graded, margin: float) -> bool:
 
 
 def _refinements(examples: Sequence[Example], settings: PairSettings) -> Iterator[Pair]:
-    by_candidate = {each.candidate.id: each for each in examples if each.candidate is not None}
+    by_turn = {each.turn.id: each for each in examples if each.candidate is not None}
     used: set[str] = set()
     for after in examples:
         candidate = after.candidate
         for name in candidate.parents if candidate is not None else ():
-            before = by_candidate.get(name)
+            parent = after.story.candidates.get(name)
+            before = None if parent is None else by_turn.get(parent.turn_id or "")
             if before is not None:
                 ids = {after.turn.id, before.turn.id}
                 if not settings.reuse and used & ids:

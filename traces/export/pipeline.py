@@ -16,8 +16,10 @@ from tutelage.traces.export.format import Draft, Format, Job
 from tutelage.traces.export.limits import PerTask, Seen, Thinning
 from tutelage.traces.export.lineage import LINEAGE, lineage
 from tutelage.traces.export.own_score import verifier_of
-from tutelage.traces.export.reading import stories, survey
+from tutelage.traces.export.reading import Survey, stories, survey
 from tutelage.traces.export.settings import ExportSettings
+from tutelage.traces.export.taught import COLUMNS, told
+from tutelage.traces.export.taught import values as values_of
 from tutelage.traces.export.template import Templates
 from tutelage.traces.record import Message
 from tutelage.traces.run import Run
@@ -39,8 +41,10 @@ def job_of(run: Run, format: Format, settings: ExportSettings, *, templates: boo
         UserError: The run has not what the settings or the format ask for.
     """
     known = survey(run)
-    verifier = verifier_of(known, settings.verifier, run)
-    if settings.passed is not None and verifier is None:
+    if settings.taught:
+        _must_be_taught(format, settings, known, run)
+    verifier = None if settings.taught else verifier_of(known, settings.verifier, run)
+    if settings.passed is not None and verifier is None and not settings.taught:
         raise UserError(
             f"run {run.name!r} has no scores, so nothing is known to have passed; "
             "score it (tutelage score), or ask for everything: passed=None, --passed any"
@@ -57,6 +61,21 @@ def job_of(run: Run, format: Format, settings: ExportSettings, *, templates: boo
     return job
 
 
+def _must_be_taught(format: Format, settings: ExportSettings, known: Survey, run: Run) -> None:
+    if not format.taught:
+        raise UserError(
+            f"{format.name!r} cannot be made of what was taught; sft, dpo, reward, kto and prm can"
+        )
+    if not known.lessons:
+        raise UserError(f"nothing was taught in run {run.name!r}; teach something first (tutelage teach)")
+    if settings.verifier is not None or getattr(settings, "pairs", "outcome") != "outcome":
+        raise UserError(
+            "with taught=True (--taught) what was said counts; leave out the verifier and how pairs are found"
+        )
+    if getattr(settings, "with_margin", False):
+        raise UserError("who says that an answer is better does not say by how much; leave out with_margin")
+
+
 def _must_be_there(kind: str, wanted: Iterable[str], there: tuple[str, ...], run: Run) -> None:
     for name in wanted:
         if name not in there:
@@ -68,7 +87,8 @@ def columns_of(format: Format, job: Job) -> tuple[Column, ...]:
     """The format's columns, the template's and those of the lineage."""
     own = format.columns(job.settings, job.survey)
     checked = (Column("template"),) if format.lineage and job.templates is not None else ()
-    return (*own, *checked, *(LINEAGE if format.lineage else ()))
+    taught = COLUMNS if job.settings.taught else ()
+    return (*own, *checked, *(LINEAGE if format.lineage else ()), *taught)
 
 
 def rows(format: Format, job: Job) -> Iterator[Row]:
@@ -85,10 +105,13 @@ def rows(format: Format, job: Job) -> Iterator[Row]:
         tally.trained += draft.tokens
         if draft.notes is not None:
             tally.notes.update(draft.notes)
+        if draft.lesson is not None:
+            tally.notes.update(told(draft.turn, draft.lesson))
         values = draft.values
         if format.lineage and draft.turn is not None:
             said = (verdict,) if checked else ()
-            yield (*values, *said, *lineage(run_id, draft.story, draft.turn, draft.context))
+            taught = values_of(draft.turn, draft.lesson) if job.settings.taught else ()
+            yield (*values, *said, *lineage(run_id, draft.story, draft.turn, draft.context), *taught)
         else:
             yield values
 
@@ -123,7 +146,10 @@ class _Limits:
         self._seen = seen = Seen() if job.settings.deduplicate else None
         tools = job.survey.tools and any(name == "tools" for name, _ in columns_of(format, job))
         try:
-            for story in stories(job.run, format.needs(job.settings), job.survey):
+            needs = format.needs(job.settings)
+            if job.settings.taught:
+                needs = needs._replace(steps=True, taught=True)
+            for story in stories(job.run, needs, job.survey):
                 barred = self._heldout is not None and self._heldout.repeats(story.task.problem)
                 for draft in format.rows(story, job):
                     reason, verdict = self._refused(draft, barred, tools), None

@@ -2,13 +2,15 @@
 
 A page is read in one transaction, so that a run under way is seen at one moment, and then worked on without
 holding the store. Rollouts that begin after a survey are not in what is read by it. Memory
-grows with the turns of the largest task and not with the run. Abandoned rollouts are left out, as everywhere.
+grows with the turns of the largest task and not with the run. Abandoned rollouts are left out, as everywhere; where
+lessons are asked for they are not, since what was said of a turn counts whatever became of its rollout.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from sqlite3 import Connection
 
 from tutelage.errors import StoreError
@@ -17,9 +19,14 @@ from tutelage.traces.database import Database
 from tutelage.traces.export.collector import collector_held
 from tutelage.traces.export.page import Needs, Pages
 from tutelage.traces.export.story import Story
+from tutelage.traces.lessons import NAMED
 from tutelage.traces.run import Run
 
 __all__ = ["Needs", "Survey", "database_of", "stories", "survey"]
+
+TAUGHT = f"""SELECT task, seq FROM rollouts WHERE seq <= ? AND task IN (SELECT t.task FROM scores s
+    JOIN rollouts t ON t.seq = s.rollout WHERE s.name IN ({NAMED})) ORDER BY task, repeat, seq"""
+"""The rollouts of the tasks that something was said about."""
 
 FIRST = 16
 """Tasks of the first page."""
@@ -30,7 +37,7 @@ class Survey:
     """What an export has to know of a run before it begins."""
 
     verifiers: tuple[str, ...]
-    """Names of scores of rollouts, candidates and turns, but for the verdicts of reviewers."""
+    """Names of scores of rollouts, candidates and turns, but for the verdicts of reviewers and what was taught."""
     deciding: tuple[str, ...]
     """Those that say right or wrong."""
     wide: bool
@@ -44,6 +51,8 @@ class Survey:
     roles: tuple[str, ...]
     nodes: tuple[str, ...]
     """All three in the order of their first turn."""
+    lessons: bool
+    """Something was taught."""
     rollouts: int
     """The number of the last rollout that had begun."""
 
@@ -60,7 +69,8 @@ def _survey(run: Run) -> Survey:
     names = {
         value_text(name) or "": bool(decides)
         for name, decides in rows(
-            "SELECT name, max(passed IS NOT NULL) FROM scores WHERE name <> 'verdict' GROUP BY name"
+            "SELECT name, max(passed IS NOT NULL) FROM scores WHERE name <> 'verdict' "
+            f"AND name NOT IN ({NAMED}) GROUP BY name"
         )
     }
     speakers = rows("SELECT model, policy, role, coalesce(node, '') FROM speakers ORDER BY id")
@@ -74,12 +84,13 @@ def _survey(run: Run) -> Survey:
         policies=_each(row[1] for row in speakers),
         roles=_each(row[2] for row in speakers),
         nodes=_each(row[3] for row in speakers if row[3]),
+        lessons=_any(run, f"scores WHERE name IN ({NAMED})"),
         rollouts=rollouts,
     )
 
 
 def stories(run: Run, needs: Needs, known: Survey | None = None) -> Iterator[Story]:
-    """Read a run task by task, in the order in which the tasks were first begun.
+    """Read a run task by task, in the order in which the tasks were first begun; those that were taught, if asked for.
 
     Args:
         run: An open run.
@@ -88,19 +99,30 @@ def stories(run: Run, needs: Needs, known: Survey | None = None) -> Iterator[Sto
     """
     database = database_of(run)
     pages = Pages(run.id, needs, (known or survey(run)).rollouts)
+    if needs.taught:
+        taught = database.rows(TAUGHT, ((known or survey(run)).rollouts,))
+        for task, numbers in groupby(taught, key=lambda row: row[0]):
+            yield from _page(database, pages, task, task, [number for _, number in numbers])[0]
+        return
     start, count = 1, FIRST
     ((last,),) = database.rows("SELECT coalesce(max(seq), 0) FROM tasks")
     while start <= last:
-        with snapshot(database) as connection, collector_held():
-            try:
-                page, share = pages.read(connection, start, start + count - 1)
-            except (ValueError, KeyError, TypeError, zlib.error) as error:
-                raise StoreError(
-                    f"run {database.where!r} holds a row that cannot be understood: {error}"
-                ) from error
+        page, share = _page(database, pages, start, start + count - 1)
         yield from page
         start += count
         count = max(1, min(4 * count, int(count / share)))
+
+
+def _page(
+    database: Database, pages: Pages, first: int, last: int, lessons: Sequence[int] = ()
+) -> tuple[list[Story], float]:
+    with snapshot(database) as connection, collector_held():
+        try:
+            return pages.read(connection, first, last, lessons)
+        except (ValueError, KeyError, TypeError, zlib.error) as error:
+            raise StoreError(
+                f"run {database.where!r} holds a row that cannot be understood: {error}"
+            ) from error
 
 
 def database_of(run: Run) -> Database:

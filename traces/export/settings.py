@@ -45,6 +45,9 @@ class ExportSettings(Data):
     """Only turns whose own score says right (`True`) or wrong (`False`); `None`: all."""
     truncated: bool = True
     """Take completions that were cut off, too (finish reason "length")."""
+    taught: bool = False
+    """Only what was taught (tutelage teach): accepted answers, corrections, rankings and labelled steps, whatever a
+    verifier says and whatever became of their rollouts."""
     failed: bool = False
     """Take turns of failed rollouts, too."""
     context: Context = "recorded"

@@ -130,7 +130,8 @@ class Story:
     rollouts: Sequence[RolloutView]
     turns: Sequence[TurnView]
     known: Mapping[str, TurnView]
-    """Turns by id; may hold those of other tasks."""
+    """Turns by id; may hold those of other tasks, and those of rollouts that do not count where others go on from
+    them."""
     candidates: Mapping[str, CandidateView]
     """Candidates by id, where they are asked for; may hold those of other tasks."""
     written: Mapping[str, str]

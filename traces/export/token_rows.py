@@ -17,10 +17,11 @@ from tutelage.traces.export.example import Example
 from tutelage.traces.export.format import Draft, Job
 from tutelage.traces.export.reading import Survey
 from tutelage.traces.export.story import Story, TurnView
+from tutelage.traces.export.taught import Taught
 from tutelage.traces.record import Message
 from tutelage.traces.run import Run
 
-__all__ = ["TokenRow", "labels", "refuse_without_tokens", "spread", "token_rows"]
+__all__ = ["TokenRow", "labels", "refuse_without_tokens", "spread", "token_rows", "written_by_hand"]
 
 
 class TokenRow(NamedTuple):
@@ -40,6 +41,8 @@ class TokenRow(NamedTuple):
     context: str
     messages: tuple[Message, ...]
     """The first prompt."""
+    lesson: Taught | None = None
+    """What was said of the row's turn, where lessons are exported."""
 
     @property
     def turn(self) -> TurnView:
@@ -58,6 +61,7 @@ class TokenRow(NamedTuple):
             key=(self.ids, self.mask),
             label=label,
             tokens=sum(piece.end - piece.start for piece in self.trained),
+            lesson=self.lesson,
         )
 
 
@@ -83,6 +87,8 @@ def chosen_rows(story: Story, job: Job, chosen: dict[str, Example]) -> Iterator[
     if job.settings.context != "recorded":
         yield from _single(job, chosen)
         return
+    apart = {name: each for name, each in chosen.items() if _apart(each)}
+    chosen = {name: each for name, each in chosen.items() if name not in apart}
     by_rollout: dict[str, list[TurnView]] = {}
     for turn in story.turns:
         by_rollout.setdefault(turn.rollout.id, []).append(turn)
@@ -94,6 +100,7 @@ def chosen_rows(story: Story, job: Job, chosen: dict[str, Example]) -> Iterator[
         found = drift(turns)
         job.tally.continuations += found.continuations
         job.tally.drifted += found.drifted
+    yield from _single(job, apart)
 
 
 def labels(ids: bytes, mask: bytes) -> bytes:
@@ -108,6 +115,15 @@ def spread(row: TokenRow, value: Callable[[Piece], bytes]) -> bytes:
     for piece in row.trained:
         start, end = ((at - row.prompt) * WIDTH for at in (piece.start, piece.end))
         found[start:end] = value(piece)
+    return bytes(found)
+
+
+def written_by_hand(row: TokenRow) -> bytes:
+    """Give one byte a token: 1 where nobody sampled it, but a person or a program wrote it."""
+    found = bytearray(len(row.mask))
+    for piece in row.pieces:
+        if piece.turn.speaker.author is not None:
+            found[piece.start : piece.end] = b"\1" * (piece.end - piece.start)
     return bytes(found)
 
 
@@ -127,8 +143,10 @@ def _row(story: Story, branch: Branch, chosen: dict[str, Example]) -> TokenRow |
     mask = bytearray(len(branch.ids) // WIDTH)
     for piece in trained:
         mask[piece.start : piece.end] = b"\1" * (piece.end - piece.start)
-    prompt = branch.pieces[0].turn.prompt
-    return TokenRow(story, branch.ids, branch.prompt, bytes(mask), branch.pieces, trained, "recorded", prompt)
+    prompt, lesson = branch.pieces[0].turn.prompt, chosen[trained[-1].turn.id].lesson
+    return TokenRow(
+        story, branch.ids, branch.prompt, bytes(mask), branch.pieces, trained, "recorded", prompt, lesson
+    )
 
 
 def _single(job: Job, chosen: dict[str, Example]) -> Iterator[TokenRow]:
@@ -151,9 +169,13 @@ def _single(job: Job, chosen: dict[str, Example]) -> Iterator[TokenRow]:
         piece = Piece(turn, start, start + count, True)
         mask = bytes(start) + b"\1" * count
         name = context_name(example, messages, job.settings)
-        yield TokenRow(
-            example.story, read + turn.completion_ids, start, mask, (piece,), (piece,), name, messages
-        )
+        ids, pieces = read + turn.completion_ids, (piece,)
+        yield TokenRow(example.story, ids, start, mask, pieces, pieces, name, messages, example.lesson)
+
+
+def _apart(example: Example) -> bool:
+    """Whether a completion was taught for the prompt of another turn, and so is in no branch."""
+    return example.lesson is not None and example.lesson.asked is not None
 
 
 def _count(story: Story, job: Job, chosen: dict[str, Example]) -> None:
@@ -165,6 +187,8 @@ def _count(story: Story, job: Job, chosen: dict[str, Example]) -> None:
         tally.sampled += count
         if turn.id not in chosen:
             tally.masked += count
-        elif turn.completion_ids is None or (turn.prompt_ids is None and not alone):
+        elif turn.completion_ids is None or (
+            turn.prompt_ids is None and not alone and not _apart(chosen[turn.id])
+        ):
             tally.exclude("have no token ids")
             tally.left_out += count

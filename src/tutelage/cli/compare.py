@@ -3,6 +3,7 @@
 import click
 
 from tutelage.cli.options import as_json, engine_options, judging_options, print_json, sampling_of, tasks_of
+from tutelage.cli.output import echo
 from tutelage.cli.subjects import Judging, comparison_numbers
 
 __all__ = ["command"]
@@ -45,4 +46,4 @@ def command(
     if json_:
         print_json(comparison_numbers(comparison))
     else:
-        click.echo(str(comparison))
+        echo(str(comparison))

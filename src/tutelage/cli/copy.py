@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from tutelage.cli.options import as_json, print_json
+from tutelage.cli.output import echo
 from tutelage.cli.wording import size_text
 from tutelage.printable import printable
 
@@ -30,4 +31,4 @@ def command(run: Path, file: Path, json_: bool) -> None:
     if json_:
         print_json({"path": str(made), "bytes": size})
     else:
-        click.echo(f"{printable(str(made))}: {size_text(size)}")
+        echo(f"{printable(str(made))}: {size_text(size)}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from tutelage.cli.options import as_json, print_json
+from tutelage.cli.output import echo
 
 __all__ = ["command"]
 
@@ -29,7 +30,7 @@ def command(out: Path, model: str, quiet: bool, json_: bool) -> None:
     from tutelage.training.demo import run_demo
 
     try:
-        numbers = run_demo(out, model=model, say=partial(click.echo, err=json_), progress=not quiet)
+        numbers = run_demo(out, model=model, say=partial(echo, err=json_), progress=not quiet)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt("what is finished is kept; the same command goes on") from interrupt
     if json_:

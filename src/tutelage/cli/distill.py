@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from tutelage.cli.options import as_json, print_json, settings_of
+from tutelage.cli.output import echo
 
 __all__ = ["command"]
 
@@ -46,4 +47,4 @@ def command(
     if json_:
         print_json({"policy_directory": str(policy)})
     else:
-        click.echo(str(policy))
+        echo(str(policy))

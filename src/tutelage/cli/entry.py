@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from tutelage.cli.group import commands
+from tutelage.cli.output import echo
 from tutelage.errors import TutelageError
 from tutelage.printable import printable
 
@@ -57,7 +58,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(sentence: str) -> int:
-    click.echo(f"tutelage: {printable(sentence)}", err=True)
+    echo(f"tutelage: {printable(sentence)}", err=True)
     return MEND
 
 
@@ -65,7 +66,7 @@ def _interrupted(error: BaseException) -> int:
     """Click wraps a Ctrl-C; a command that can be continued says how in the interrupt's text."""
     cause = error.__cause__ if isinstance(error, click.Abort) else error
     how = str(cause) if isinstance(cause, KeyboardInterrupt) and str(cause) else "nothing was finished"
-    click.echo(f"tutelage: interrupted; {how}", err=True)
+    echo(f"tutelage: interrupted; {how}", err=True)
     return INTERRUPTED
 
 

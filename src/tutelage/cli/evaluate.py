@@ -3,6 +3,7 @@
 import click
 
 from tutelage.cli.options import as_json, engine_options, judging_options, print_json, sampling_of, tasks_of
+from tutelage.cli.output import echo
 from tutelage.cli.subjects import Judging, evaluation_numbers
 
 __all__ = ["command"]
@@ -38,4 +39,4 @@ def command(
     if json_:
         print_json(evaluation_numbers(evaluation))
     else:
-        click.echo(str(evaluation))
+        echo(str(evaluation))

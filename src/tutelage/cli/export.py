@@ -8,6 +8,7 @@ import click
 
 from tutelage.cli.formats import print_formats
 from tutelage.cli.options import OBJECT, as_json, load_object, pairs_of, print_json
+from tutelage.cli.output import echo
 from tutelage.errors import UserError
 from tutelage.printable import printable
 
@@ -36,6 +37,7 @@ SUFFIXES = (".parquet", ".jsonl", ".arrow")
 @click.option(
     "--passed", type=click.Choice(list(PASSED)), help="Only turns that are right, or wrong; or any."
 )
+@click.option("--taught", is_flag=True, default=None, help="Only what was taught (tutelage teach).")
 @click.option("--context", help="recorded, task, root, last, or FILE.py:FUNCTION of an example.")
 @click.option("--per-task", type=click.IntRange(min=1), help="Rows of a task at most.")
 @click.option("--balance", help="label, role, node, policy or family: equally many rows of each.")
@@ -73,11 +75,11 @@ def command(
         export = opened.export(to, **options)
         told, numbers = _write(export, out)
         if out == "-":
-            click.echo(printable(export.report()), err=True)
+            echo(printable(export.report()), err=True)
         elif json_:
             print_json({"run": str(run), "format": to, **numbers, **_account(export)})
         else:
-            click.echo(printable(f"{export.report()}\n{told}"))
+            echo(printable(f"{export.report()}\n{told}"))
         return 0 if export.counts.kept else 1
 
 

@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from tutelage.cli.docstrings import field_docs
 from tutelage.cli.options import print_json
+from tutelage.cli.output import echo
 from tutelage.cli.tables import bold, terminal_width
 
 __all__ = ["print_formats"]
@@ -31,9 +32,9 @@ def print_formats(name: str | None, json_: bool) -> None:
         return
     common = _options(ExportSettings)
     for each in formats:
-        click.echo(f"{bold(each.name)}: {each.about}")
+        echo(f"{bold(each.name)}: {each.about}")
         _print({key: told for key, told in _options(each.settings).items() if common.get(key) != told})
-    click.echo(bold("every format"))
+    echo(bold("every format"))
     _print(common)
 
 
@@ -85,9 +86,9 @@ def _print(options: dict[str, dict[str, Any]]) -> None:
     for key, told in options.items():
         default = told["default"]
         shown = default if isinstance(default, str) else json.dumps(default)
-        click.echo(click.wrap_text(f"{key}={told['values']}  [{shown}]", width, "  ", "      "))
+        echo(click.wrap_text(f"{key}={told['values']}  [{shown}]", width, "  ", "      "))
         if told["about"]:
-            click.echo(click.wrap_text(_as_json(told["about"]), width, "      ", "      "))
+            echo(click.wrap_text(_as_json(told["about"]), width, "      ", "      "))
 
 
 def _as_json(about: str) -> str:

@@ -12,10 +12,13 @@ __all__ = ["commands"]
 HOMES: Mapping[str, str] = {
     "demo": "demo",
     "run": "run",
+    "debug": "debug",
+    "studio": "studio",
     "runs": "runs",
     "show": "show",
     "sql": "sql",
     "score": "score",
+    "teach": "teach",
     "evaluate": "evaluate",
     "compare": "compare",
     "distill": "distill",

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tutelage.cli.options import as_json, print_json
+from tutelage.cli.output import echo
 from tutelage.cli.reporting import report_of
 from tutelage.printable import printable
 
@@ -34,4 +35,4 @@ def command(file: Path, store: Path, format_: Any, json_: bool) -> None:
         if json_:
             print_json({"path": str(store), **run.summary()})
         else:
-            click.echo(f"{report_of(run)}\nrecorded in {printable(str(store))}")
+            echo(f"{report_of(run)}\nrecorded in {printable(str(store))}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from tutelage.cli.options import as_json, print_json
+from tutelage.cli.output import echo
 from tutelage.cli.reporting import report_of
 from tutelage.errors import UserError
 from tutelage.printable import printable
@@ -34,4 +35,4 @@ def command(out: Path, runs: tuple[Path, ...], json_: bool) -> None:
         if json_:
             print_json({"path": str(out), "shards": len(run.origins()) - 1, **run.summary()})
         else:
-            click.echo(f"{report_of(run)}\nrecorded in {printable(str(out))}")
+            echo(f"{report_of(run)}\nrecorded in {printable(str(out))}")

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 from pydantic import BaseModel, ValidationError
 
+from tutelage.cli.output import echo, escaped_json
 from tutelage.errors import UserError
-from tutelage.printable import HIDDEN
 from tutelage.types import Sampling, Task
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def print_json(value: Mapping[str, Any]) -> None:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
-    click.echo(HIDDEN.sub(lambda match: json.dumps(match[0])[1:-1], text))
+    echo(escaped_json(text))
 
 
 def _finite(value: Any) -> Any:

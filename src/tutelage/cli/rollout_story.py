@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from tutelage.cli.options import print_json
+from tutelage.cli.output import echo
 from tutelage.cli.scene import Scene
 from tutelage.cli.tables import bold, one_line, terminal_width
 from tutelage.cli.turn_story import block, head
@@ -83,7 +82,7 @@ def _graph(scene: Scene) -> dict[str, Any]:
 
 def _echo(lines: Iterator[str]) -> None:
     for line in lines:
-        click.echo(line)
+        echo(line)
 
 
 def _task_lines(task: "Task") -> Iterator[str]:

@@ -19,6 +19,7 @@ from tutelage.cli.options import (
     tasks_of,
     verifier_of,
 )
+from tutelage.cli.output import echo
 from tutelage.cli.reporting import report_of
 from tutelage.printable import printable
 
@@ -43,6 +44,7 @@ __all__ = ["command"]
 @click.option("--scorer", type=click.Choice(SCORERS), help="Who scores candidates. [default: reviewer]")
 @click.option("--scale", metavar="MEAN:DEVIATION", help="Of magicore's scores. [default: measured first]")
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Rollouts a task.")
+@click.option("--control/--no-control", default=True, help="Let `tutelage debug --attach` reach the run.")
 @judging_options
 @engine_options
 @as_json
@@ -56,6 +58,7 @@ def command(
     scorer: str | None,
     scale: str | None,
     repeats: int,
+    control: bool,
     verifier: str | None,
     concurrency: int,
     quiet: bool,
@@ -86,6 +89,7 @@ def command(
                 repeats=repeats,
                 concurrency=concurrency,
                 progress=not quiet,
+                control=control,
             )
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(_how_to_continue(directory, store is None)) from interrupt
@@ -99,12 +103,12 @@ def _report(run: "Run", json_: bool) -> int:
     if json_:
         print_json({"path": str(run.path), **numbers})
     else:
-        click.echo(f"{report_of(run)}\nrecorded in {printable(str(run.path))}")
+        echo(f"{report_of(run)}\nrecorded in {printable(str(run.path))}")
     if numbers["rollouts"]["done"]:
         return 0
     first = next(iter(run.rollouts("failed")), None)
     reason = printable(first.error or "") if first else "unknown"
-    click.echo(f"tutelage: every rollout failed; the first: {reason}", err=True)
+    echo(f"tutelage: every rollout failed; the first: {reason}", err=True)
     return 1
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tutelage.cli.options import as_json_lines, print_json
+from tutelage.cli.output import echo
 from tutelage.cli.tables import Column, echo_table
 from tutelage.cli.wording import size_text, time_text
 from tutelage.errors import TutelageError, UserError
@@ -63,9 +64,9 @@ def command(directory: Path, json_: bool) -> int:
         echo_table(COLUMNS, (_cells(numbers) for numbers in found))
         for path, why in broken:
             named = why if str(path) in why else f"run {str(path)!r} cannot be read: {why}"
-            click.echo(f"tutelage: {printable(named)}", err=True)
+            echo(f"tutelage: {printable(named)}", err=True)
     if not found and not broken:
-        click.echo(f"tutelage: there are no runs in or below {str(directory)!r}", err=True)
+        echo(f"tutelage: there are no runs in or below {str(directory)!r}", err=True)
     return 0 if found else 1
 
 

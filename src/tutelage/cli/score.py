@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tutelage.cli.options import VERIFIERS, as_json, print_json, verifier_of
+from tutelage.cli.output import echo
 from tutelage.cli.reporting import report_of
 
 __all__ = ["command"]
@@ -41,7 +42,7 @@ def command(run: Path, verifier: str, quiet: bool, json_: bool) -> None:
         if json_:
             print_json(numbers)
         else:
-            click.echo(report_of(scored))
+            echo(report_of(scored))
 
 
 class Progress:
@@ -56,4 +57,4 @@ class Progress:
         last = judged == total
         if sys.stderr.isatty() and (time.monotonic() >= self._next or last):
             self._next = time.monotonic() + EVERY
-            click.echo(f"\r{judged:,} of {total:,} rollouts judged", err=True, nl=last)
+            echo(f"{judged:,} of {total:,} rollouts judged", err=True, nl=last, over=True)

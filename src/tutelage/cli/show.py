@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tutelage.cli.options import as_json_lines, print_json
+from tutelage.cli.output import echo
 from tutelage.cli.reporting import report_of
 from tutelage.errors import UserError
 
@@ -108,7 +109,7 @@ def _report(run: "Run", path: str, json_: bool) -> None:
     if json_:
         print_json({"path": path, **run.summary()})
     else:
-        click.echo(report_of(run))
+        echo(report_of(run))
 
 
 def _list(run: "Run", given: dict[str, Any], limit: int | None, json_: bool) -> int:

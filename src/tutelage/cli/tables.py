@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from tutelage.cli.output import echo
 from tutelage.printable import printable
 
 __all__ = [
@@ -107,7 +108,7 @@ def echo_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> int:
             yield row
 
     for line in table(columns, counted(), terminal_width()):
-        click.echo(line)
+        echo(line)
     return count
 
 

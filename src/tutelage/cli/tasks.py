@@ -3,6 +3,7 @@
 import click
 
 from tutelage.cli.options import tasks_of
+from tutelage.cli.output import echo, escaped_json
 
 __all__ = ["command"]
 
@@ -15,4 +16,4 @@ def command(tasks: str) -> None:
     Example: tutelage tasks arithmetic:3:100:0:heldout > heldout.jsonl
     """
     for task in tasks_of(tasks):
-        click.echo(task.model_dump_json())
+        echo(escaped_json(task.model_dump_json()))

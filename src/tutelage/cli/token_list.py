@@ -1,16 +1,16 @@
 """The tokens of a turn: ids, log-probabilities, and their texts where the model's tokenizer is at hand."""
 
-from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tutelage.cli.output import echo
 from tutelage.cli.tables import Column, bold, echo_table, one_line, terminal_width
 from tutelage.printable import printable
 
 if TYPE_CHECKING:
+    from tutelage.graphs.debugging.tokens import Token, TokenView
     from tutelage.traces import Turn
 
 __all__ = ["print_tokens", "token_numbers"]
@@ -20,24 +20,33 @@ COLUMNS = (
     Column("id", right=True),
     Column("text"),
     Column("log-probability", right=True),
+    Column("surprise in bits", right=True),
 )
 NARROW = 80
+MOST = 3
+"""Most surprising tokens that are named."""
 
 
 def print_tokens(turn: "Turn") -> None:
     """Print the ids of the prompt and the tokens of the completion."""
-    pieces = _pieces(turn)
-    for name, ids in (("prompt", turn.prompt_token_ids), ("completion", turn.completion_token_ids)):
-        click.echo(f"\n{bold(f'tokens of the {name}')}")
-        if ids is None:
-            click.echo("  not on record: the engine of this turn gave none")
-        elif name == "prompt":
-            shown = [f"{id}{pieces[id]}" for id in ids] if pieces else [str(id) for id in ids]
-            click.echo(click.wrap_text(" ".join(shown), terminal_width() or NARROW, "  ", "  "))
-        else:
-            echo_table(COLUMNS, _rows(turn, ids, pieces))
-    if not pieces:
-        click.echo(f"\nno tokenizer of {printable(turn.model)} is at hand, so tokens have no texts")
+    from tutelage.graphs.debugging.tokens import token_view
+
+    view = token_view(turn)
+    echo(f"\n{bold('tokens of the prompt')}")
+    if view.prompt_count is None:
+        echo("  not on record: the engine of this turn gave none")
+    else:
+        shown = " ".join(f"{token.id}{_quoted(token)}" for token in view.prompt)
+        echo(click.wrap_text(shown, terminal_width() or NARROW, "  ", "  "))
+    echo(f"\n{bold('tokens of the completion')}")
+    if view.available:
+        echo_table(COLUMNS, _rows(view))
+        for line in _sums(view):
+            echo(line)
+    else:
+        echo(f"  {printable(view.why or 'not on record')}")
+    if view.available and view.why is not None:
+        echo(f"\n{printable(view.why)}")
 
 
 def token_numbers(turn: "Turn") -> dict[str, Any]:
@@ -49,29 +58,23 @@ def token_numbers(turn: "Turn") -> dict[str, Any]:
     }
 
 
-def _rows(turn: "Turn", ids: Sequence[int], pieces: "dict[int, str]") -> Iterator[list[str]]:
-    for at, id in enumerate(ids):
-        logprob = "" if turn.logprobs is None else f"{turn.logprobs[at]:.4f}"
-        yield [str(at + 1), str(id), pieces.get(id, ""), logprob]
+def _rows(view: "TokenView") -> Iterator[list[str]]:
+    for token in view.tokens:
+        logprob = "" if token.logprob is None else f"{token.logprob:.4f}"
+        surprise = "" if token.surprise is None else f"{token.surprise:.2f}"
+        id = "" if token.id is None else str(token.id)
+        yield [str(token.place + 1), id, _quoted(token), logprob, surprise]
 
 
-def _pieces(turn: "Turn") -> dict[int, str]:
-    """The text of each id, quoted; nothing where there is no tokenizer."""
-    directory = Path(turn.model.partition(":")[2].partition("#")[0])
-    file = directory / "tokenizer.json"
-    if not file.is_file() or find_spec("tokenizers") is None:
-        return {}
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:
-        click.echo(f"tutelage: {printable(f'{str(file)!r} is no tokenizer: {error}')}", err=True)
-        return {}
-    ids = {*(turn.prompt_token_ids or ()), *(turn.completion_token_ids or ())}
-    return {id: f"⟨{one_line(_text(tokenizer, id))}⟩" for id in ids}
+def _sums(view: "TokenView") -> Iterator[str]:
+    """The most surprising tokens, and what a token said on average."""
+    if view.perplexity is not None and view.bits is not None:
+        yield f"\nperplexity {view.perplexity:.3f}, {view.bits:.1f} bits together"
+    named = ", ".join(f"{token.place + 1} {_quoted(token)}".strip() for token in view.surprising(MOST))
+    if named:
+        yield f"most surprising: {named}"
 
 
-def _text(tokenizer: Any, id: int) -> str:
-    text = str(tokenizer.decode([id], skip_special_tokens=False))
-    return text if text and "\ufffd" not in text else str(tokenizer.id_to_token(id) or "")
+def _quoted(token: "Token") -> str:
+    """A token's text; nothing where it is not known, or a later token completes its character."""
+    return f"⟨{one_line(token.text)}⟩" if token.text else ""

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from tutelage.cli.options import print_json
+from tutelage.cli.output import echo
 from tutelage.cli.scene import said
 from tutelage.cli.tables import Column, echo_table
 from tutelage.cli.wording import passing, short
@@ -39,7 +38,7 @@ def list_turns(run: "Run", wanted: "Wanted", limit: int | None, json_: bool) -> 
     else:
         count = echo_table(COLUMNS, _cells(found))
     if not count:
-        click.echo("tutelage: no turn is like this", err=True)
+        echo("tutelage: no turn is like this", err=True)
     return 0 if count else 1
 
 

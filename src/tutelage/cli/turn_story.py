@@ -7,9 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from tutelage.cli.options import print_json
+from tutelage.cli.output import echo
 from tutelage.cli.scene import Scene
 from tutelage.cli.tables import bold, one_line, terminal_width
 from tutelage.cli.token_list import print_tokens, token_numbers
@@ -33,7 +32,7 @@ def show_turn(run: "Run", turn_id: str, *, tokens: bool, json_: bool) -> None:
         print_json(_numbers(run, scene, turn, tokens))
         return
     for line in _lines(scene, turn):
-        click.echo(line)
+        echo(line)
     if tokens:
         print_tokens(turn)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from tutelage.cli.options import as_json, print_json
+from tutelage.cli.output import echo
 from tutelage.printable import printable
 
 __all__ = ["command"]
@@ -28,6 +29,6 @@ def command(run: Path, json_: bool) -> None:
     if json_:
         print_json({"path": str(run), "upgraded": changed, "old": str(old) if changed else None})
     elif changed:
-        click.echo(f"{where} is upgraded; the old file is {printable(str(old))}")
+        echo(f"{where} is upgraded; the old file is {printable(str(old))}")
     else:
-        click.echo(f"{where} has the present schema already")
+        echo(f"{where} has the present schema already")

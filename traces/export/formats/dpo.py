@@ -15,6 +15,8 @@ from tutelage.traces.export.lineage import scores_text
 from tutelage.traces.export.pairs import Pair, PairSettings, pairs
 from tutelage.traces.export.reading import Needs, Survey
 from tutelage.traces.export.story import Story
+from tutelage.traces.export.taught import author_of
+from tutelage.traces.export.taught_pairs import taught_pairs
 from tutelage.traces.export.trl_messages import for_trl, said, texts_of, tools_of, with_tools
 
 __all__ = ["DPO", "REWARD", "RewardSettings"]
@@ -43,13 +45,19 @@ def columns(settings: PairSettings, survey: Survey) -> tuple[Column, ...]:
         own.append(Column("margin", Kind.REAL))
     if settings.pairs == "step":
         own.append(Column("step", Kind.NUMBER))
-    return (*with_tools(tuple(own), survey), Column("pair"), *OF_REJECTED)
+    author = (Column("rejected_author"),) if settings.taught else ()
+    return (*with_tools(tuple(own), survey), Column("pair"), *OF_REJECTED, *author)
 
 
 def rows(story: Story, job: Job) -> Iterator[Draft]:
     """Give a row for each pair of the task."""
-    examples = list(job.examples(story))
-    for pair in pairs(story, examples, job.settings, job.verifier):
+    examples, settings = list(job.examples(story)), job.settings
+    found = (
+        taught_pairs(story, examples, settings)
+        if settings.taught
+        else pairs(story, examples, settings, job.verifier)
+    )
+    for pair in found:
         if texts_of(pair.chosen.turn) == texts_of(pair.rejected.turn):
             job.tally.drop("have the same completion on both sides")
         else:
@@ -67,13 +75,15 @@ def _draft(story: Story, pair: Pair, job: Job) -> Draft:
     other = rejected.turn
     values += [
         *tools_of(chosen.turn, job.survey),
-        settings.pairs,
+        pair.kind or settings.pairs,
         f"{job.run.id}/{other.id}",
         other.rollout.id,
         other.id,
         other.speaker.policy,
         scores_text(story, other),
     ]
+    if settings.taught:
+        values.append(author_of(other))
     checks = tuple((each.turn, _ids(each, pair, job)) for each in (chosen, rejected)) if job.templates else ()
     context = _context(pair, job)
     return Draft(
@@ -84,6 +94,7 @@ def _draft(story: Story, pair: Pair, job: Job) -> Draft:
         (*texts_of(chosen.turn), *texts_of(rejected.turn)),
         context,
         checks=checks,
+        lesson=chosen.lesson,
     )
 
 
@@ -92,6 +103,8 @@ def _context(pair: Pair, job: Job) -> str:
     for example in (pair.chosen, pair.rejected):
         if example.turn.prompt != pair.prompt:
             name = context_name(example, pair.prompt, job.settings)
+            if name == "original":
+                return name
             return "before" if name == "recorded" or job.settings.context == "recorded" else name
     return "recorded"
 
@@ -115,6 +128,7 @@ DPO = Format(
     rows=rows,
     needs=_needs,
     noun=lambda settings: "pairs",
+    taught=True,
 )
 
 REWARD = Format(
@@ -125,4 +139,5 @@ REWARD = Format(
     rows=rows,
     needs=_needs,
     noun=lambda settings: "pairs",
+    taught=True,
 )

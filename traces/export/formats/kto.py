@@ -61,11 +61,12 @@ def rows(story: Story, job: Job) -> Iterator[Draft]:
             context_name(example, prompt, job.settings),
             label=label,
             checks=((turn, context_ids(example, prompt, job.settings)),) if checked else (),
+            lesson=example.lesson,
         )
 
 
 def _check(settings: ExportSettings, survey: Survey, run: Run) -> None:
-    if not survey.deciding:
+    if not survey.deciding and not settings.taught:
         raise UserError(
             f"kto needs completions that are right or wrong, and run {run.name!r} has no verdicts"
         )
@@ -78,5 +79,6 @@ KTO = Format(
     columns=columns,
     rows=rows,
     needs=lambda settings: Needs(tokens=settings.tokenizer is not None),
+    taught=True,
     check=_check,
 )

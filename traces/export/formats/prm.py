@@ -1,11 +1,13 @@
 """`prm`: TRL's stepwise supervision, `prompt`, `completions` (the steps) and `labels` (is each right?).
 
 Standard text, as TRL defines the type: the prompt is the texts of the training context, an empty line between
-them. A row is a candidate whose steps a verifier scored, one score a step; a step is a line that is not empty.
+them. A row is a candidate whose steps a verifier scored, one score a step; a step is a line that is not empty. Of
+what was taught a row is a turn up to the last step that something was said of; a step before it that nothing was said
+of is right, but for those after a wrong one, where the row ends.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from tutelage.traces.export.columns import Column, Kind
 from tutelage.traces.export.context import context_name, training_context
@@ -15,11 +17,14 @@ from tutelage.traces.export.pairs import steps_in
 from tutelage.traces.export.reading import Needs, Survey
 from tutelage.traces.export.settings import ExportSettings
 from tutelage.traces.export.story import Story
+from tutelage.traces.export.taught import Taught, note, step_labels
 from tutelage.traces.export.template import refuse_check
 from tutelage.traces.record import Message
 from tutelage.traces.run import Run
 
 __all__ = ["PRM", "PrmSettings"]
+
+Scored: TypeAlias = tuple[Sequence[str], Sequence[float], Taught | None]
 
 
 class PrmSettings(ExportSettings):
@@ -46,7 +51,7 @@ def rows(story: Story, job: Job) -> Iterator[Draft]:
         if isinstance(found, str):
             job.tally.drop(found)
             continue
-        steps, scores = found
+        steps, scores, lesson = found
         prompt = training_context(example, job.settings)
         labels: Sequence[float | bool] = scores
         if job.settings.labels == "bool":
@@ -58,11 +63,23 @@ def rows(story: Story, job: Job) -> Iterator[Draft]:
             prompt,
             tuple(steps),
             context_name(example, prompt, job.settings),
+            lesson=lesson,
         )
 
 
-def _scored(example: Example, job: Job) -> tuple[Sequence[str], Sequence[float]] | str:
-    """The steps of the turn's candidate and their scores, or why there are none."""
+def _scored(example: Example, job: Job) -> Scored | str:
+    """The steps and their scores, or why there are none."""
+    found = _taught(example) if job.settings.taught else _verified(example, job)
+    if isinstance(found, str) or job.settings.after_error == "keep":
+        return found
+    steps, scores, lesson = found
+    wrong = (at for at, value in enumerate(scores, 1) if value < job.settings.threshold)
+    end = next(wrong, len(steps))
+    return steps[:end], scores[:end], lesson
+
+
+def _verified(example: Example, job: Job) -> Scored | str:
+    """The steps of the turn's candidate."""
     candidate = example.candidate
     if candidate is None:
         return "wrote no candidate"
@@ -72,11 +89,16 @@ def _scored(example: Example, job: Job) -> tuple[Sequence[str], Sequence[float]]
     steps = steps_in(candidate.text)
     if not steps or len(steps) != len(score.steps):
         return "have another number of steps than of scores"
-    if job.settings.after_error == "keep":
-        return steps, score.steps
-    wrong = (at for at, value in enumerate(score.steps, 1) if value < job.settings.threshold)
-    end = next(wrong, len(steps))
-    return steps[:end], score.steps[:end]
+    return steps, score.steps, None
+
+
+def _taught(example: Example) -> Scored | str:
+    """The first steps of a turn, up to the last one that something was said of."""
+    said = note(example.story, example.turn)
+    if not said.steps:
+        return "have no labels of steps"
+    scores = step_labels(said.steps)
+    return steps_in(example.turn.completion)[: len(scores)], scores, Taught("step", said.steps_by)
 
 
 def _text(prompt: tuple[Message, ...]) -> str:
@@ -95,5 +117,6 @@ PRM = Format(
     columns=columns,
     rows=rows,
     needs=lambda settings: Needs(candidates=True, steps=True),
+    taught=True,
     check=_check,
 )

@@ -15,6 +15,7 @@ from tutelage.traces.export.format import Draft, Job
 from tutelage.traces.export.reading import Survey
 from tutelage.traces.export.settings import ExportSettings
 from tutelage.traces.export.story import RolloutView, Story
+from tutelage.traces.lessons import NAMES
 from tutelage.traces.record import Candidate, Rollout, ScoreRow, Turn
 from tutelage.traces.run import Run
 
@@ -34,14 +35,16 @@ class WholeRollout(NamedTuple):
     rollout: Rollout
     turns: list[Turn]
     scores: list[ScoreRow]
-    """Of one subject and name only the latest, which is the one that counts."""
+    """Of one subject and name only the latest, which is the one that counts; lessons are none of them."""
     candidates: list[Candidate]
 
 
 def read(run: Run, rollout_id: str) -> WholeRollout:
     """Read a rollout from a run."""
     scores = sorted(run.scores(rollout_id), key=lambda row: row.given or 0.0)
-    latest = {(row.subject, row.subject_id, row.score.name): row for row in scores}
+    latest = {
+        (row.subject, row.subject_id, row.score.name): row for row in scores if row.score.name not in NAMES
+    }
     return WholeRollout(
         run.rollout(rollout_id), run.turns(rollout_id), list(latest.values()), run.candidates(rollout_id)
     )

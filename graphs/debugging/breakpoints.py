@@ -1,0 +1,295 @@
+"""Breakpoints: where a session stops, given by node, role, verdict, score, token budget or any condition.
+
+A condition sees the state's fields and `node`, `role`, `step`, `round`, `tokens`, `score` and `error`. Breakpoints with
+a text can be kept in a file; one with a function lives as long as its session. Not covered: stopping itself
+(`execution`).
+"""
+
+import re
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from tutelage.errors import UserError
+from tutelage.graphs.debugging.conditions import Condition, nearest
+from tutelage.graphs.debugging.view import Breakpoint, Place
+
+__all__ = ["EXTRAS", "Breakpoints", "Occasion", "latest_score"]
+
+EXTRAS = frozenset({"node", "role", "step", "tokens", "score", "error", "prompt", "visit"})
+COMPARISON = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(-?\d+(?:\.\d+)?)\s*")
+
+Predicate = Callable[[Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """A moment at which a breakpoint may hold."""
+
+    at: Place
+    node: str
+    within: tuple[str, ...]
+    state: Mapping[str, Any]
+    written: Collection[str] = ()
+    """The fields that the node wrote; after it."""
+    role: str | None = None
+    tokens: int = 0
+    """Read and written on the branch so far."""
+    before: int = 0
+    """The same at the occasion before."""
+    step: int = 0
+    visit: int = 0
+    prompt: str = ""
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What a condition sees."""
+        own = {
+            "node": self.node,
+            "role": self.role,
+            "step": self.step,
+            "tokens": self.tokens,
+            "score": latest_score(self.state),
+            "error": None,
+            "prompt": self.prompt,
+            "visit": self.visit,
+        }
+        return {**own, **self.state}
+
+
+class Breakpoints:
+    """The breakpoints of a session; thread-safe."""
+
+    def __init__(
+        self,
+        nodes: Collection[str],
+        fields: Collection[str],
+        keep: Callable[[Mapping[int, Mapping[str, Any]]], None],
+    ) -> None:
+        """Start without any.
+
+        Args:
+            nodes: The nodes there are, inner ones also as "outer/inner".
+            fields: The fields of the states.
+            keep: Writes those with a text down.
+        """
+        self._nodes = nodes
+        self._fields = fields
+        self._keep = keep
+        self._lock = threading.RLock()
+        self._all: dict[int, Breakpoint] = {}
+        self._conditions: dict[int, Condition | Predicate] = {}
+        self._last = 0
+
+    def add(
+        self,
+        *,
+        node: str | None = None,
+        at: Place | None = None,
+        role: str | None = None,
+        verdict: str | None = None,
+        score: str | None = None,
+        error: bool = False,
+        tokens: int | None = None,
+        when: Predicate | str | None = None,
+        temporary: bool = False,
+        commands: Sequence[str] = (),
+        ignore: int = 0,
+        number: int | None = None,
+        enabled: bool = True,
+    ) -> Breakpoint:
+        """Add one; see `Breakpoint`.
+
+        Args:
+            at: By default at a prompt where a role is given, after a node else.
+
+        Raises:
+            UserError: There is no such node or field, or nothing to stop at.
+        """
+        if node is not None:
+            self.check_node(node)
+        if score is not None and not COMPARISON.fullmatch(score):
+            raise UserError(f"score={score!r} is no comparison; write for example '< 0.5'")
+        if tokens is not None and tokens < 0:
+            raise UserError(f"tokens={tokens!r}: give a number from 0 on")
+        if not error and all(each is None for each in (node, role, verdict, score, tokens, when)):
+            raise UserError(
+                "a breakpoint needs a node, a role, a verdict, a score, a token budget or a condition"
+            )
+        place: Place = at or ("prompt" if role is not None and verdict is None else "after")
+        condition = Condition(when, {*self._fields, *EXTRAS}) if isinstance(when, str) else when
+        with self._lock:
+            self._last = max(self._last, number or 0) if number else self._last + 1
+            made = Breakpoint(
+                number=number or self._last,
+                node=node,
+                at=place,
+                role=role,
+                verdict=verdict,
+                score=score,
+                error=error,
+                tokens=tokens,
+                when=_text_of(when),
+                temporary=temporary,
+                enabled=enabled,
+                commands=tuple(commands),
+                ignore=ignore,
+            )
+            self._all[made.number] = made
+            if condition is not None:
+                self._conditions[made.number] = condition
+            self._write_down()
+        return made
+
+    def check_node(self, node: str) -> None:
+        """Make sure that there is such a node.
+
+        Raises:
+            UserError: There is none; the nearest is named.
+        """
+        if node not in self._nodes:
+            raise UserError(f"the graph has no node {node!r}; {nearest(node, self._nodes)}")
+
+    def all(self) -> list[Breakpoint]:
+        """Give all, by their numbers."""
+        with self._lock:
+            return [self._all[number] for number in sorted(self._all)]
+
+    def get(self, number: int) -> Breakpoint:
+        """Give one.
+
+        Raises:
+            UserError: There is none of this number.
+        """
+        with self._lock:
+            if number not in self._all:
+                known = ", ".join(map(str, sorted(self._all))) or "none"
+                raise UserError(f"there is no breakpoint {number}; there are: {known}")
+            return self._all[number]
+
+    def change(self, number: int, **changes: Any) -> Breakpoint:
+        """Change one: `enabled`, `ignore`, `commands`, `when` (a text), `temporary`.
+
+        Raises:
+            UserError: There is none of this number, or the condition is refused.
+        """
+        with self._lock:
+            known = self.get(number)
+            text = changes.get("when")
+            condition = None if text is None else Condition(text, {*self._fields, *EXTRAS})
+            try:
+                made = Breakpoint.model_validate({**known.model_dump(), **changes})
+            except ValidationError as problem:
+                first = problem.errors(include_url=False)[0]
+                where = ".".join(map(str, first["loc"]))
+                raise UserError(
+                    f"breakpoint {number}: {where}={first['input']!r}: {first['msg'].lower()}"
+                ) from None
+            if "when" in changes:
+                self._conditions.pop(number, None)
+            if condition is not None:
+                self._conditions[number] = condition
+            self._all[number] = made
+            self._write_down()
+            return self._all[number]
+
+    def remove(self, number: int | None = None) -> None:
+        """Remove one, or all.
+
+        Raises:
+            UserError: There is none of this number.
+        """
+        with self._lock:
+            for each in [self.get(number).number] if number is not None else list(self._all):
+                del self._all[each]
+                self._conditions.pop(each, None)
+            self._write_down()
+
+    def load(self, kept: Sequence[Mapping[str, Any]]) -> None:
+        """Take those up that were written down."""
+        for data in kept:
+            known = {name: value for name, value in data.items() if name not in ("hits",)}
+            self.add(**known)
+
+    def hit(self, occasion: Occasion) -> Breakpoint | None:
+        """Give the first breakpoint that holds, counted as hit; a temporary one is gone afterwards."""
+        with self._lock:
+            for known in self.all():
+                if not known.enabled or not self._holds(known, occasion):
+                    continue
+                if known.ignore > 0:
+                    self._all[known.number] = known.model_copy(
+                        update={"ignore": known.ignore - 1, "hits": known.hits + 1}
+                    )
+                    continue
+                hit = known.model_copy(update={"hits": known.hits + 1})
+                self._all[known.number] = hit
+                if known.temporary:
+                    self.remove(known.number)
+                return hit
+        return None
+
+    def _holds(self, known: Breakpoint, occasion: Occasion) -> bool:
+        if known.tokens is not None:
+            if not occasion.before <= known.tokens < occasion.tokens:
+                return False
+        elif known.at != occasion.at:
+            return False
+        if known.error or not _at_node(known.node, occasion):
+            return False
+        if known.role is not None and known.role != (
+            occasion.role if known.at == "prompt" else occasion.node
+        ):
+            return False
+        if known.verdict is not None and not (
+            "verdict" in occasion.written and occasion.state.get("verdict") == known.verdict
+        ):
+            return False
+        if known.score is not None and not _compares(latest_score(occasion.state), known.score):
+            return False
+        condition = self._conditions.get(known.number)
+        if isinstance(condition, Condition):
+            return condition.holds(occasion.names)
+        return condition is None or bool(condition(occasion.state))
+
+    def _write_down(self) -> None:
+        texts = {
+            number: known.model_dump(mode="json", exclude={"hits"})
+            for number, known in self._all.items()
+            if not callable(self._conditions.get(number)) and not known.temporary
+        }
+        self._keep(texts)
+
+
+def latest_score(state: Mapping[str, Any]) -> float | None:
+    """The score that a state holds: `score`, `judgement`, or that of the newest candidate that has one."""
+    for name in ("score", "judgement"):
+        value = state.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    candidates = state.get("candidates")
+    for each in reversed(candidates if isinstance(candidates, list) else []):
+        if isinstance(each, Mapping) and isinstance(each.get("orm"), int | float):
+            return float(each["orm"])
+    return None
+
+
+def _at_node(node: str | None, occasion: Occasion) -> bool:
+    return node is None or node in (occasion.node, "/".join((*occasion.within, occasion.node)))
+
+
+def _compares(score: float | None, comparison: str) -> bool:
+    match = COMPARISON.fullmatch(comparison)
+    if match is None or score is None:
+        return False
+    return bool(Condition(f"score {match[1]} {match[2]}", {"score"}).value({"score": score}))
+
+
+def _text_of(when: Predicate | str | None) -> str | None:
+    if when is None or isinstance(when, str):
+        return when
+    name = getattr(when, "__name__", type(when).__name__)
+    return "a function" if name == "<lambda>" else f"{name}(state)"

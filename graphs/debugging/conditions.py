@@ -1,0 +1,123 @@
+"""Conditions and expressions over a state, as a person types them: `verdict == 'wrong' and round > 1`.
+
+Python's own syntax, cut down: no assignments, no functions but a few, no names with a leading underscore, no lambda. What
+a model wrote is only ever a value here. Not covered: expressions that a person makes too large on purpose.
+"""
+
+import ast
+from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+from tutelage.errors import UserError
+
+__all__ = ["Condition", "evaluate", "nearest"]
+
+FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
+    each.__name__: each
+    for each in (
+        abs,
+        all,
+        any,
+        bool,
+        float,
+        int,
+        len,
+        list,
+        max,
+        min,
+        repr,
+        round,
+        set,
+        sorted,
+        str,
+        sum,
+    )
+}
+REFUSED = (
+    ast.Lambda,
+    ast.NamedExpr,
+    ast.Await,
+    ast.Yield,
+    ast.YieldFrom,
+    ast.Starred,
+)
+METHODS = frozenset({"format", "format_map", "mro", "with_traceback"})
+"""Methods that reach into objects."""
+INNER = ("_", "gi_", "cr_", "ag_", "f_", "tb_", "co_")
+"""How the names begin of what leads from an object into the interpreter."""
+
+
+class Condition:
+    """An expression, read once and evaluated often."""
+
+    def __init__(self, text: str, known: Collection[str]) -> None:
+        """Read an expression.
+
+        Args:
+            text: The expression.
+            known: The names that it may use besides the functions.
+
+        Raises:
+            UserError: It is no expression, uses what is not allowed, or a name that is not known.
+        """
+        self.text = text.strip()
+        try:
+            tree = ast.parse(self.text, mode="eval")
+        except (SyntaxError, ValueError) as problem:
+            raise UserError(f"{text!r} is no expression: {getattr(problem, 'msg', problem)}") from problem
+        bound = {
+            each.id
+            for each in ast.walk(tree)
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+        }
+        for each in ast.walk(tree):
+            _check(each, text, {*known, *bound, *FUNCTIONS})
+        self._code = compile(tree, "<condition>", "eval")
+
+    def value(self, names: Mapping[str, Any]) -> Any:
+        """Evaluate it.
+
+        Raises:
+            UserError: It fails for these values.
+        """
+        scope = {"__builtins__": {}, **FUNCTIONS, **names}
+        try:
+            return eval(self._code, scope)
+        except Exception as problem:
+            said = f"{type(problem).__name__}: {problem}"
+            raise UserError(f"{self.text!r} cannot be evaluated here: {said}") from problem
+
+    def holds(self, names: Mapping[str, Any]) -> bool:
+        """Whether it is true; an expression that fails for these values is not."""
+        try:
+            return bool(self.value(names))
+        except UserError:
+            return False
+
+
+def evaluate(text: str, names: Mapping[str, Any]) -> Any:
+    """Evaluate an expression once.
+
+    Raises:
+        UserError: It is refused, or fails for these values.
+    """
+    return Condition(text, names.keys()).value(names)
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """End a sentence about an unknown name: the nearest that there is, and all of them."""
+    close = get_close_matches(name, known, 1)
+    listed = ", ".join(sorted(known)) or "none"
+    return f"did you mean {close[0]!r}? (there are: {listed})" if close else f"there are: {listed}"
+
+
+def _check(node: ast.AST, text: str, known: Collection[str]) -> None:
+    if isinstance(node, REFUSED):
+        raise UserError(f"{text!r}: {type(node).__name__.lower()} is not allowed here")
+    if isinstance(node, ast.Attribute) and (node.attr.startswith(INNER) or node.attr in METHODS):
+        raise UserError(f"{text!r}: {node.attr!r} is not allowed here")
+    if isinstance(node, ast.Name) and node.id not in known:
+        raise UserError(
+            f"{text!r}: there is no {node.id!r} here; {nearest(node.id, set(known) - set(FUNCTIONS))}"
+        )

@@ -1,0 +1,545 @@
+"""One branch under way: its graph runs in the background and is held, served and written down, node by node.
+
+What is on record is served: a visit that ended gives its result without running, and a model call of one that did not
+end is answered from its turns. So a branch stands where it stood after a crash, and a fork starts where it left its
+parent, with nothing executed twice. Everything here happens in the event loop of the session. Not covered: which
+branches there are (`workbench`), and who drives (`session`).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from langgraph.types import Send
+
+from tutelage.agents.engine import Answer, Completion, Engine, Request
+from tutelage.agents.interception import Intercepted, Proceed, intercepting
+from tutelage.agents.rendering import rendered
+from tutelage.errors import ReplayDivergence, TutelageError
+from tutelage.graphs.debugging import fields
+from tutelage.graphs.debugging.answers import joined, kind_of, recorded_failure
+from tutelage.graphs.debugging.breakpoints import Occasion
+from tutelage.graphs.debugging.hold import Asked, Hold, is_meant
+from tutelage.graphs.debugging.keeping import is_whole
+from tutelage.graphs.debugging.place import Crossroads, Entry, Place, Signpost, Taken, current_place, placed
+from tutelage.graphs.debugging.recorded_calls import RecordedCalls, asked_of
+from tutelage.graphs.debugging.stepping import Mode
+from tutelage.graphs.debugging.track import Track, Tracked, key_of_entry, nth_key, place_key
+from tutelage.graphs.debugging.view import Place as At
+from tutelage.graphs.debugging.view import SessionStatus, When
+from tutelage.graphs.outcome import plain_value
+from tutelage.traces import RolloutRecorder, recording
+from tutelage.traces.session_log import LoggedBranch
+
+if TYPE_CHECKING:
+    from tutelage.graphs.debugging.workbench import Workbench
+
+__all__ = ["Execution"]
+
+OPENED = "opened again"
+
+
+class Execution:
+    """The watcher and interceptor of one branch."""
+
+    def __init__(
+        self,
+        bench: "Workbench",
+        branch: LoggedBranch,
+        recorder: RolloutRecorder,
+        *,
+        mode: Mode | None = None,
+        quiet: bool = False,
+    ) -> None:
+        """Prepare; `start` runs it.
+
+        Args:
+            bench: What the branches of a session share.
+            branch: The branch.
+            recorder: Its rollout.
+            mode: How far to go at first; `None`: to where it was held, else to its first event.
+            quiet: Never hold: nobody looks.
+        """
+        self.bench = bench
+        self.branch = branch
+        self.recorder = recorder
+        self.track = Track(bench.log.path(branch))
+        self.calls = RecordedCalls(bench, branch, self.track)
+        shared = [turn for each in self.track.visits if each.branch != branch.id for turn in each.turns]
+        if shared:
+            recorder.follow(shared)
+        self.held: list[Hold] = []
+        self.mode = mode or Mode("step")
+        self.status: SessionStatus = "running"
+        self.error: str | None = None
+        self.last: Entry | None = None
+        """The node of the newest event, through which the state can be read."""
+        self._quiet = quiet
+        self._restore = {} if mode is not None else dict(self.track.holds)
+        """Where it was held, and is to be held again, by the keys of the visits."""
+        self._order = list(self._restore)
+        self._pausing: str | None = (
+            OPENED if mode is None and self.track.visits and not self._restore else None
+        )
+        self._seen: dict[str, int] = {}
+        self._asked: dict[str, int] = {}
+        self._nths: dict[tuple[str, str], int] = {}
+        self._called: set[str] = set()
+        self._entries: dict[str, Entry] = {}
+        self._failed: BaseException | None = None
+        self._tokens = sum(sum(each.tokens) for each in self.track.visits)
+        self._tokens_before = self._tokens
+        self._held_seconds: dict[str, float] = {}
+        self._clocks: dict[str, float] = {}
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Begin to run, in the event loop that runs now."""
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run())
+
+    async def settled(self) -> None:
+        """Wait until it is held or has ended."""
+        while self.status == "running":
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def stop(self) -> None:
+        """Leave it where it is; it can be taken up again."""
+        if self._task is not None and not self._task.done():
+            self.recorder.leave()
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def go(self, mode: Mode) -> None:
+        """Let the hold that is looked at go on; where others wait, the next one is looked at.
+
+        Where it is no single step, neighbours in the same super-step go on with it that nothing but a step has held.
+        """
+        released = [self.held.pop(0)]
+        if mode.kind != "step":
+            released += [each for each in self.held if each.passing and _goes_along(each, mode)]
+            self.held = [each for each in self.held if each not in released]
+        self.mode = mode
+        for hold in released:
+            self._log("go", hold.visit.key, {})
+            if not hold.released.done():
+                hold.released.set_result(None)
+        if self.held:
+            self._announce(self.held[0])
+        else:
+            self.status = "running"
+
+    def pause(self) -> None:
+        """Hold the next event."""
+        self._pausing = "pause"
+
+    def _log(
+        self, kind: str, key: str, data: Mapping[str, Any], contents: Mapping[bytes, bytes] | None = None
+    ) -> None:
+        self.track.add(self.bench.log.append(self.branch.id, kind, key, data, contents))
+
+    async def _run(self) -> None:
+        try:
+            with recording(self.recorder), intercepting(self), placed(Place(self)):
+                state = await self.bench.invoke()
+            self._finished()
+            outcome = await self.bench.finish(self.recorder, state)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            outcome = self.bench.failed(self.recorder, error)
+        self.error = outcome.get("error")
+        self.status = outcome["status"]
+        self.branch = replace(self.branch, outcome=outcome)
+        self._changed.set()
+
+    def _finished(self) -> None:
+        """Write the state down that the graph ended with; what it gives back may be less."""
+        entry = self.last
+        while entry is not None and entry.parent is not None:
+            entry = entry.parent
+        if entry is not None:
+            contents: dict[bytes, bytes] = {}
+            state = self.bench.keeper.names(fields.read(entry), contents)
+            self._log("final", "", {"state": state}, contents)
+
+    async def enter(self, entry: Entry) -> Taken:
+        """See `Watcher.enter`."""
+        key = key_of_entry(entry, self._seen)
+        visit = self.track.get(key) or self._begin(key, entry)
+        entry.note = visit
+        self.last = entry
+        self._entries[place_key(entry)] = entry
+        for when, name, value in visit.edits:
+            if when == "before":
+                self._change_before(entry, name, self.bench.keeper.get(value))
+        if visit.ended is not None and visit.result is not None:
+            if self._restored(visit, "after"):
+                await self._gate(entry, visit, "after")
+            result = self.bench.keeper.get(visit.result)
+            return Taken(result=fields.with_edits(entry, result, self._edits_after(visit)), served=True)
+        if visit.error is not None and (visit.raised or self._restored(visit, "error")):
+            decided = await self._failed_before(entry, visit)
+            if decided is not None:
+                return decided
+        else:
+            await self._gate(entry, visit, "before")
+        visit.status = "running"
+        self._held_seconds.pop(key, None)
+        self._clocks[key] = time.perf_counter()
+        return Taken(input=entry.input)
+
+    async def _failed_before(self, entry: Entry, visit: Tracked) -> Taken | None:
+        """What happens with a node whose failure is on record: it fails again without running, unless a person says.
+
+        Raises:
+            Exception: The recorded failure, by its type and text.
+        """
+        assert visit.error is not None
+        error = recorded_failure(visit.kind, visit.error)
+        if not visit.raised:
+            hold = await self._gate(entry, visit, "error", error=visit.error)
+            if hold is not None and hold.again:
+                visit.error = None
+                return None
+            given = self._edits_after(visit)
+            if given:
+                return await self._given(entry, visit, given)
+            self._log("raise", visit.key, {})
+        self._failed = error
+        raise error
+
+    async def leave(self, entry: Entry, result: Any) -> Any:
+        """See `Watcher.leave`."""
+        visit: Tracked = entry.note
+        self.last = entry
+        result = fields.identified(entry, result)
+        self._end(entry, visit, result)
+        await self._gate(entry, visit, "after")
+        return fields.with_edits(entry, result, self._edits_after(visit))
+
+    async def fail(self, entry: Entry, error: Exception) -> Taken | None:
+        """See `Watcher.fail`."""
+        visit: Tracked = entry.note
+        told = f"{type(error).__name__}: {error}"
+        self._log("fail", visit.key, {"error": told, "kind": kind_of(error), "seconds": self._seconds(visit)})
+        if self._failed is error:
+            self._log("raise", visit.key, {})
+            return None
+        self._failed = error
+        hold = await self._gate(entry, visit, "error", error=told)
+        if hold is not None and hold.again:
+            visit.status, visit.error = "running", None
+            return Taken(input=entry.input)
+        given = self._edits_after(visit)
+        if not given:
+            self._log("raise", visit.key, {})
+            return None
+        return await self._given(entry, visit, given)
+
+    async def _given(self, entry: Entry, visit: Tracked, given: Mapping[str, Any]) -> Taken:
+        """Let what a person set stand for what a node that failed should have returned."""
+        self._end(entry, visit, given)
+        await self._gate(entry, visit, "after")
+        return Taken(result=fields.with_edits(entry, None, self._edits_after(visit)), served=True)
+
+    async def ask(self, entry: Entry, question: Any) -> Any:
+        """See `Watcher.ask`."""
+        visit: Tracked = entry.note
+        number = self._asked.get(visit.key, 0)
+        self._asked[visit.key] = number + 1
+        if number < len(visit.answers):
+            return self.bench.keeper.get(visit.answers[number])
+        hold = await self._gate(entry, visit, "asks", question=question)
+        if hold is None or not hold.answered:
+            raise NotImplementedError
+        return hold.answered[0]
+
+    def approach(self, crossroads: Crossroads) -> Signpost:
+        """See `Watcher.approach`."""
+        key = self._key_at(crossroads)
+        entry = self._entries.get(place_key(crossroads))
+        for known in self.track.routes.get(key, ()):
+            if known["number"] == crossroads.number and known["decided"] is not None:
+                return Signpost(entry, self.bench.keeper.get(known["decided"]), served=True)
+        return Signpost(entry)
+
+    def route(self, crossroads: Crossroads, read: Mapping[str, Any], decided: Any) -> None:
+        """See `Watcher.route`."""
+        contents: dict[bytes, bytes] = {}
+        targets = decided if isinstance(decided, list | tuple) else [decided]
+        data = {
+            "number": crossroads.number,
+            "targets": [each.node if isinstance(each, Send) else str(each) for each in targets],
+            "router": self.bench.name_of(crossroads.router),
+            "read": {name: plain_value(value) for name, value in read.items()},
+            "decided": self.bench.keeper.keep(decided, contents),
+        }
+        self._log("route", self._key_at(crossroads), data, contents)
+
+    def _key_at(self, crossroads: Crossroads) -> str:
+        place = place_key(crossroads)
+        return nth_key(place, self._seen.get(place, 1))
+
+    async def call(self, request: Request, engine: Engine, proceed: Proceed) -> Intercepted:
+        """See `Interceptor.call`; a synchronous caller has an event loop of its own."""
+        if asyncio.get_running_loop() is self._loop:
+            return await self._call(request, engine, proceed)
+        return await self.bench.loop.call(self._call(request, engine, proceed))
+
+    async def _call(self, request: Request, engine: Engine, proceed: Proceed) -> Intercepted:
+        place = current_place()
+        if place is None or place.entry is None:
+            return Intercepted(request, await proceed(request))
+        entry, visit = place.entry, place.entry.note
+        asked = asked_of(request)
+        nth = self._nths[visit.key, asked] = self._nths.get((visit.key, asked), 0) + 1
+        first = visit.key not in self._called
+        self._called.add(visit.key)
+        known = self.calls.take(visit.key, asked)
+        if known is not None:
+            if known.call.error is not None:
+                raise known.call.failure()
+            return Intercepted(request, known.call.answer(), turns=known.turns)
+        edits = [each for each in visit.prompts if is_meant(each, asked, nth, first)]
+        return await self._live(entry, visit, Asked(request, asked, nth, edits), engine, proceed)
+
+    async def _live(
+        self, entry: Entry, visit: Tracked, call: "Asked", engine: Engine, proceed: Proceed
+    ) -> Intercepted:
+        """Answer a call that is not on this session's record: from a replayed run, by a person, or by the engine."""
+        wanted, said = self._ruled(call.request), None
+        for edit in call.edits:
+            wanted, said = self.bench.edited(wanted, edit), edit.get("said")
+        divergence, found = None, None
+        try:
+            found = self.calls.replayed(wanted) if said is None else None
+        except ReplayDivergence as problem:
+            divergence = str(problem)
+        when: When = "prompt" if divergence is None else "diverged"
+        hold = await self._gate(
+            entry, visit, when, request=wanted, asked=call, engine=engine, said=said, error=divergence
+        )
+        if hold is not None and hold.request is not None:
+            changed = hold.request is not wanted or hold.said is not None
+            wanted, said = hold.request, hold.said
+            found = None if changed else found
+        if found is not None and found.error is not None:
+            raise found.failure()
+        if said is not None:
+            completion = Completion(text=said, finish_reason="stop")
+            answer = Answer(completions=(completion,) * wanted.n, policy=engine.policy, model=engine.name)
+        else:
+            begun = next((each["begun"] for each in call.edits if each.get("begun")), None)
+            answer = found.answer() if found is not None else joined(await proceed(wanted), begun)
+        self._count(visit, answer)
+        metadata: dict[str, Any] = {"visit": visit.key, "asked": call.name}
+        if asked_of(wanted) != call.name:
+            metadata["edited"] = True
+        if found is not None:
+            metadata["replayed"] = found.number
+        author = None if said is None else "person"
+        return Intercepted(wanted, answer, author=author, metadata=metadata, recorded=visit.turns.extend)
+
+    def edit_state(self, hold: Hold, name: str, value: Any) -> None:
+        """Change a field of the state where it is held."""
+        when = "before" if hold.when in ("before", "prompt", "diverged", "asks") else "after"
+        contents: dict[bytes, bytes] = {}
+        kept = self.bench.keeper.must_keep(value, contents)
+        if when == "before":
+            self._change_before(hold.entry, name, value)
+        self._log("edit", hold.visit.key, {"when": when, "field": name, "value": kept}, contents)
+
+    def edit_request(self, hold: Hold, request: Request, said: str | None) -> None:
+        """Change what is about to be sent, or answer it."""
+        sampling = request.sampling.model_dump(mode="json")
+        messages = [dict(each) for each in request.messages]
+        assert hold.asked is not None
+        data = {"when": "prompt", "asked": hold.asked.name, "nth": hold.asked.nth, "said": said}
+        data |= {"messages": messages, "sampling": sampling}
+        self._log("edit", hold.visit.key, data)
+        hold.request, hold.said = request, said
+
+    def answer(self, hold: Hold, value: Any) -> None:
+        """Answer a question."""
+        contents: dict[bytes, bytes] = {}
+        self._log("answer", hold.visit.key, {"value": self.bench.keeper.must_keep(value, contents)}, contents)
+        hold.answered.append(value)
+
+    def rule(self, data: Mapping[str, Any]) -> None:
+        """Change all later calls of a role."""
+        self._log("rule", "", data)
+
+    def _begin(self, key: str, entry: Entry) -> Tracked:
+        contents: dict[bytes, bytes] = {}
+        state = self.bench.keeper.names(fields.read(entry), contents)
+        data = {
+            "number": self.track.next_number(),
+            "node": entry.node,
+            "within": list(entry.within),
+            "step": entry.step,
+            "started": time.time(),
+            "parent": None if entry.parent is None else entry.parent.note.number,
+            "state": state,
+        }
+        self._log("begin", key, data, contents)
+        visit = self.track.get(key)
+        assert visit is not None
+        return visit
+
+    def _end(self, entry: Entry, visit: Tracked, result: Any) -> None:
+        contents: dict[bytes, bytes] = {}
+        keeper = self.bench.keeper
+        state = keeper.names(fields.after(entry, result), contents)
+        data = {"seconds": self._seconds(visit), "result": keeper.keep(result, contents), "state": state}
+        self._log("end", visit.key, data, contents)
+
+    def _seconds(self, visit: Tracked) -> float:
+        """How long a visit has run, the time for which it was held left out."""
+        clock = self._clocks.get(visit.key)
+        return 0.0 if clock is None else time.perf_counter() - clock - self._held_seconds.get(visit.key, 0.0)
+
+    def _change_before(self, entry: Entry, name: str, value: Any) -> None:
+        if name in entry.channels:
+            fields.write(entry, name, value)
+        entry.input = fields.changed_input(entry, name, value)
+
+    def _edits_after(self, visit: Tracked) -> dict[str, Any]:
+        return {name: self.bench.keeper.get(value) for when, name, value in visit.edits if when == "after"}
+
+    def _ruled(self, request: Request) -> Request:
+        """The request under the rules for its role."""
+        for rule in self.track.rules:
+            if rule["role"] in (request.role, "*"):
+                request = self.bench.ruled(request, rule)
+        return request
+
+    def _count(self, visit: Tracked, answer: Answer) -> None:
+        read = len(answer.prompt_token_ids or ()) or answer.prompt_tokens or 0
+        said = sum(len(each.token_ids or ()) for each in answer.completions) or answer.completion_tokens or 0
+        visit.tokens = (visit.tokens[0] + read, visit.tokens[1] + said)
+        self._tokens += read + said
+
+    def _restored(self, visit: Tracked, when: When) -> bool:
+        hold = self._restore.get(visit.key)
+        return hold is not None and hold["when"] == when
+
+    async def _gate(self, entry: Entry, visit: Tracked, when: When, **about: Any) -> Hold | None:
+        """Hold here if somebody wants it; give the hold once it is released."""
+        if self._quiet:
+            return None
+        found = self._reason(entry, visit, when, about)
+        if found is None:
+            return None
+        hold = Hold(
+            entry, visit, when, found[0], asyncio.get_running_loop().create_future(), found[1], **about
+        )
+        if hold.request is not None and hold.engine is not None:
+            with suppress(TutelageError):
+                shown = await rendered(hold.engine, hold.request)
+                hold.text, hold.token_ids = (shown.text, shown.token_ids) if shown else (None, None)
+        if visit.ended is None and when != "error":
+            visit.status = "held"
+        self.held.append(hold)
+        self._log("hold", visit.key, {"when": when, "why": hold.why, "breakpoint": hold.breakpoint})
+        if not self._restore:
+            self.held.sort(key=lambda each: self._place(each.visit.key))
+            self._announce(self.held[0])
+        since = time.perf_counter()
+        await hold.released
+        self._idle(entry, time.perf_counter() - since)
+        if visit.status == "held":
+            visit.status = "running"
+        return hold
+
+    def _announce(self, hold: Hold) -> None:
+        self.last = hold.entry
+        self.status = "stopped"
+        self._changed.set()
+
+    def _place(self, key: str) -> int:
+        """Where in the queue a hold belongs: as it was before, new ones behind."""
+        return self._order.index(key) if key in self._order else len(self._order)
+
+    def _idle(self, entry: Entry | None, seconds: float) -> None:
+        while entry is not None:
+            key = entry.note.key
+            self._held_seconds[key] = self._held_seconds.get(key, 0.0) + seconds
+            entry = entry.parent
+
+    def _reason(
+        self, entry: Entry, visit: Tracked, when: When, about: Mapping[str, Any]
+    ) -> tuple[str, int | None] | None:
+        """Why to hold here; `None` to go on."""
+        if self._restored(visit, when):
+            hold = self._restore.pop(visit.key)
+            return hold["why"], hold["breakpoint"]
+        if when == "error":
+            return "error", None
+        if when == "asks":
+            return "it asks", None
+        if when == "diverged":
+            return "it leaves the record", None
+        if self._restore:
+            if not self._left_behind(visit, when):
+                return None
+            self._restore = {}
+            return OPENED, None
+        if self._pausing is not None:
+            why, self._pausing = self._pausing, None
+            return why, None
+        hit = self.bench.breakpoints.hit(self._occasion(entry, visit, when, about))
+        self._tokens_before = self._tokens
+        if hit is not None:
+            return self.bench.reason(hit), hit.number
+        parent = None if entry.parent is None else entry.parent.note.key
+        if self.mode.stops(visit.key, len(visit.within), when, parent, visit.step):
+            return self.mode.kind, None
+        return None
+
+    def _left_behind(self, visit: Tracked, when: When) -> bool:
+        """Whether the place where it was held will not come again: the graph went another way, or came further."""
+        if visit.key in self._restore:
+            return when == "after"
+        return visit.seq > max(int(each["seq"]) for each in self._restore.values())
+
+    def _occasion(self, entry: Entry, visit: Tracked, when: At, about: Mapping[str, Any]) -> Occasion:
+        request: Request | None = about.get("request")
+        state = self.state_at(entry, visit)
+        last = request.messages[-1].get("content") if request and request.messages else ""
+        return Occasion(
+            at=when,
+            node=visit.node,
+            within=visit.within,
+            state=state,
+            written=visit.changed,
+            role=None if request is None else request.role,
+            tokens=self._tokens,
+            before=self._tokens_before,
+            step=visit.step,
+            visit=visit.number,
+            prompt=last if isinstance(last, str) else str(last),
+        )
+
+    def state_at(self, entry: Entry, visit: Tracked) -> dict[str, Any]:
+        """The state at a node: as its graph holds it, with the node's own writes once it has ended."""
+        state = fields.read(entry) if visit.ended is not None else fields.seen(entry)
+        if visit.after is not None and visit.ended is not None:
+            get: Callable[[str], Any] = self.bench.keeper.get
+            written = {name: kept for name, kept in visit.after.items() if visit.before.get(name) != kept}
+            state.update({name: get(kept) for name, kept in written.items() if kept and is_whole(kept)})
+        state.update(self._edits_after(visit))
+        return state
+
+
+def _goes_along(hold: Hold, mode: Mode) -> bool:
+    """Whether a held neighbour goes on with the one that is let go."""
+    parent = None if hold.entry.parent is None else hold.entry.parent.note.key
+    return mode.kind != "next" or mode.beside(len(hold.visit.within), parent, hold.visit.step)

@@ -1,0 +1,371 @@
+"""What the branches of a session share: the watched graph, the record, the log, the loop they run in, breakpoints.
+
+A branch is made in one transaction of the log, after its rollout; what a killed process left between the two is an
+abandoned rollout without turns. Not covered: driving (`session`).
+"""
+
+import asyncio
+import inspect
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from dataclasses import replace
+from traceback import extract_tb
+from typing import Any, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
+
+from tutelage.agents.call import changed
+from tutelage.agents.engine import Request
+from tutelage.agents.engines.loop_thread import LoopThread
+from tutelage.errors import TutelageError, UserError
+from tutelage.graphs.batch import STEPS
+from tutelage.graphs.debugging.breakpoints import Breakpoints
+from tutelage.graphs.debugging.execution import Execution
+from tutelage.graphs.debugging.keeping import Keeper
+from tutelage.graphs.debugging.recorded_calls import RecordedCalls
+from tutelage.graphs.debugging.spelling import Tokenizers
+from tutelage.graphs.debugging.stepping import Mode
+from tutelage.graphs.debugging.track import Track
+from tutelage.graphs.debugging.view import Breakpoint
+from tutelage.graphs.debugging.watching import App, watched
+from tutelage.graphs.outcome import judge, plain_state, record
+from tutelage.tools import Verifier
+from tutelage.traces import Rollout, RolloutRecorder, Run
+from tutelage.traces.session_log import LoggedBranch, SessionLog
+from tutelage.types import Task
+
+__all__ = ["Workbench", "inner_graphs", "node_names"]
+
+Result = TypeVar("Result")
+
+
+class Workbench:
+    """The shared part of a session."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        task: Task,
+        given: Any,
+        run: Run,
+        log: SessionLog,
+        verifier: Verifier | None,
+        replayed: tuple[Run, Rollout] | None,
+        context: Any = None,
+    ) -> None:
+        """Take over an open run and its log.
+
+        Args:
+            app: The user's graph, compiled.
+            task: What it works on.
+            given: The graph's input.
+            run: Open for writing.
+            log: The session's log.
+            verifier: Judges the ends of branches.
+            replayed: A recorded rollout that answers in the engines' stead.
+            context: LangGraph's run-time context.
+        """
+        self.app = app
+        self.task = task
+        self.run = run
+        self.log = log
+        self.verifier = verifier
+        self.replayed = replayed
+        self.keeper = Keeper(log, app)
+        fields = {
+            name
+            for graph in (app, *(each for _, each in inner_graphs(app)))
+            for name in graph.builder.channels
+        }
+        self.fields = fields
+        self.nodes = frozenset(node_names(app))
+        self.breakpoints = Breakpoints(self.nodes, fields, log.keep_breakpoints)
+        self.loop = LoopThread("tutelage-debug")
+        self.tokenizers = Tokenizers()
+        self.executions: dict[int, Execution] = {}
+        self._given = given
+        self._context = context
+        self._watched = watched(app, patient=True)
+        known = [*run.rollouts(), *run.rollouts("abandoned")]
+        self._repeats = 1 + max((each.repeat for each in known), default=-1)
+
+    def do(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine in the session's loop and wait for it.
+
+        Raises:
+            UserError: The session is closed.
+        """
+        if self.loop.closed:
+            work.close()
+            raise UserError("the session is closed; debug(graph, store=DIRECTORY) opens a kept one again")
+        return self.loop.run(work)
+
+    async def invoke(self) -> Mapping[str, Any]:
+        """Run the graph to its end.
+
+        Raises:
+            UserError: It stopped at a question that nobody answered.
+        """
+        config: RunnableConfig = {}
+        if "recursion_limit" not in (self.app.config or {}):
+            config["recursion_limit"] = STEPS
+        state = await self._watched.ainvoke(self._given, config, context=self._context)
+        if isinstance(state, Mapping) and "__interrupt__" in state:
+            raise UserError("the graph asks a person, and nobody answers here")
+        return state if isinstance(state, Mapping) else {"__root__": state}
+
+    async def finish(self, recorder: RolloutRecorder, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Judge and record the end of a branch; give what became of it."""
+        if self.verifier is None:
+            recorder.finish(None, plain_state(state))
+            outcome: dict[str, Any] = {"status": "done", "answer": None, "passed": None, "value": None}
+        else:
+            judged = await asyncio.to_thread(judge, self.verifier, self.task, state)
+            await record(recorder, judged)
+            score = judged.final.score
+            value = score.value if score.value == score.value else None
+            outcome = {
+                "status": "done",
+                "answer": judged.final.answer,
+                "passed": score.passed,
+                "value": value,
+            }
+        self.log.end(self._branch_of(recorder).id, outcome)
+        return outcome
+
+    def failed(self, recorder: RolloutRecorder, error: Exception) -> dict[str, Any]:
+        """Record that a branch failed; give what became of it."""
+        message = f"{type(error).__name__}: {error}"
+        frames = extract_tb(error.__traceback__)
+        if frames and not isinstance(error, TutelageError):
+            message = f"{message} ({frames[-1].filename}:{frames[-1].lineno})"
+        if recorder.ended is None:
+            recorder.fail(message)
+        outcome = {"status": "failed", "error": message, "answer": None, "passed": None, "value": None}
+        self.log.end(self._branch_of(recorder).id, outcome)
+        return outcome
+
+    def _branch_of(self, recorder: RolloutRecorder) -> LoggedBranch:
+        return next(each for each in self.log.branches() if each.rollout == recorder.rollout.id)
+
+    def branch(self, name: str) -> LoggedBranch:
+        """Give a branch by its name.
+
+        Raises:
+            UserError: There is none.
+        """
+        known = {each.name: each for each in self.log.branches()}
+        if name not in known:
+            listed = ", ".join(each.name for each in known.values() if each.kind != "sample")
+            raise UserError(f"there is no branch {name!r}; there are: {listed}")
+        return known[name]
+
+    def make_branch(
+        self,
+        name: str,
+        *,
+        parent: LoggedBranch | None = None,
+        upto: int = 0,
+        at: int | None = None,
+        kind: str = "main",
+        group: str | None = None,
+        events: Sequence[tuple[str, str, Mapping[str, Any]]] = (),
+        contents: Mapping[bytes, bytes] | None = None,
+    ) -> tuple[LoggedBranch, RolloutRecorder]:
+        """Make a branch and its rollout.
+
+        Raises:
+            UserError: There is a branch of this name.
+        """
+        if any(each.name == name for each in self.log.branches()):
+            raise UserError(f"there is a branch {name!r} already; give another name")
+        recorder = self._begin()
+        parent_id = None if parent is None else parent.id
+        made = self.log.branch(
+            name,
+            recorder.rollout.id,
+            parent=parent_id,
+            upto=upto,
+            at=at,
+            kind=kind,
+            group=group,
+            events=events,
+            contents=contents,
+        )
+        return made, recorder
+
+    def _begin(self) -> RolloutRecorder:
+        self._repeats += 1
+        return self.run.begin(self.task, self._repeats - 1)
+
+    def execution(self, branch: LoggedBranch) -> Execution | None:
+        """Give the execution of a branch, taken up again where it is not under way; `None` for one that has ended."""
+        known = self.executions.get(branch.id)
+        if known is not None:
+            return known
+        if branch.outcome is not None:
+            return None
+        rollout = self.run.rollout(branch.rollout)
+        if rollout.status in ("done", "failed"):
+            self.log.end(branch.id, self._outcome_of(rollout))
+            return None
+        return self.execute(branch, self.run.resume(branch.rollout))
+
+    def execute(
+        self,
+        branch: LoggedBranch,
+        recorder: RolloutRecorder,
+        *,
+        mode: Mode | None = None,
+        quiet: bool = False,
+    ) -> Execution:
+        """Start a branch and wait until it is held or has ended; a quiet one is not waited for."""
+        made = Execution(self, branch, recorder, mode=mode, quiet=quiet)
+        self.executions[branch.id] = made
+        self.do(self._started(made, wait=not quiet))
+        return made
+
+    async def _started(self, execution: Execution, *, wait: bool) -> None:
+        execution.start()
+        if wait:
+            await execution.settled()
+
+    def track_of(self, branch: LoggedBranch) -> Track:
+        """Give the visits of a branch that has ended."""
+        track = Track(self.log.path(branch))
+        RecordedCalls(self, branch, track)
+        return track
+
+    def static_interrupts(self, name: str) -> list[str]:
+        """The nodes at which the graph was compiled to stop: `interrupt_before_nodes` or `interrupt_after_nodes`."""
+        named: list[str] = []
+        for within, graph in [((), self.app), *inner_graphs(self.app)]:
+            found = getattr(graph, name, ()) or ()
+            nodes = [each for each in (graph.nodes if found == "*" else found) if not each.startswith("__")]
+            named += ["/".join((*within, each)) for each in nodes]
+        return named
+
+    def tidy(self) -> None:
+        """Drop what a killed process left of a resampling."""
+        for each in self.log.branches():
+            if each.kind == "sample" and each.outcome is None and not each.dropped:
+                self.run.drop(each.rollout)
+                self.log.drop(each.id)
+
+    def latest(self) -> LoggedBranch:
+        """Give the branch that somebody did something on last."""
+        open_branches = [each for each in self.log.branches() if each.kind != "sample" and not each.dropped]
+        return max(open_branches, key=lambda each: self.log.last_of(each.id) or each.id)
+
+    def _outcome_of(self, rollout: Rollout) -> dict[str, Any]:
+        """What became of a branch whose end its own log does not tell any more."""
+        rows = self.run.scores(rollout.id, "rollout")
+        score = next((each.score for each in reversed(rows)), None)
+        return {
+            "status": rollout.status,
+            "answer": rollout.answer,
+            "error": rollout.error,
+            "passed": None if score is None else score.passed,
+            "value": None if score is None else score.value,
+        }
+
+    def reason(self, hit: Breakpoint) -> str:
+        """Why a breakpoint stopped."""
+        parts = [
+            hit.node and f"{hit.at} {hit.node}",
+            hit.role and f"role {hit.role}",
+            hit.verdict and f"verdict {hit.verdict}",
+            hit.score and f"score {hit.score}",
+            None if hit.tokens is None else f"more than {hit.tokens} tokens",
+            hit.when,
+        ]
+        return f"breakpoint {hit.number}: {', '.join(part for part in parts if part)}"
+
+    def name_of(self, router: Any) -> str:
+        """The name of the function of a conditional edge."""
+        function = getattr(router, "func", None) or getattr(router, "afunc", None) or router
+        return str(getattr(function, "__name__", type(function).__name__))
+
+    def graph_of(self, within: Sequence[str]) -> App:
+        """Give the graph inside these nodes."""
+        known = dict(inner_graphs(self.app))
+        return known[tuple(within)] if within else self.app
+
+    def followers(self, within: Sequence[str], node: str) -> tuple[str, ...]:
+        """Where plain edges lead from a node."""
+        builder = self.graph_of(within).builder
+        single = [end for start, end in builder.edges if start == node]
+        joined = [end for starts, end in builder.waiting_edges if node in starts]
+        return tuple(dict.fromkeys([*single, *joined]))
+
+    def source_of(self, within: Sequence[str], node: str, router: str) -> str | None:
+        """The source code of a conditional edge's function, where it is at hand."""
+        for branch in self.graph_of(within).builder.branches.get(node, {}).values():
+            if self.name_of(branch.path) == router:
+                function = getattr(branch.path, "func", None) or getattr(branch.path, "afunc", None)
+                try:
+                    return inspect.getsource(function) if function is not None else None
+                except (OSError, TypeError):
+                    return None
+        return None
+
+    def ruled(self, request: Request, rule: Mapping[str, Any]) -> Request:
+        """A request under a rule: a text replaced in its messages, sampling settings changed."""
+        if rule.get("sampling"):
+            request = replace(request, sampling=changed(request.sampling, rule["sampling"]))
+        if rule.get("old") is not None:
+            request = replace(request, messages=tuple(_replaced(each, rule) for each in request.messages))
+        return request
+
+    def edited(self, request: Request, edit: Mapping[str, Any]) -> Request:
+        """A request as a person changed it."""
+        if edit.get("messages") is not None:
+            request = replace(request, messages=tuple(edit["messages"]), quoted={})
+        if edit.get("text") is not None:
+            last = {**request.messages[-1], "content": edit["text"]}
+            request = replace(request, messages=(*request.messages[:-1], last), quoted={})
+        if edit.get("begun"):
+            request = replace(request, begun=tuple(edit["begun"]["ids"]))
+        if edit.get("sampling"):
+            request = replace(request, sampling=changed(request.sampling, edit["sampling"]))
+        return request
+
+    def close(self) -> None:
+        """Leave every branch where it is and let go of the files."""
+        if not self.loop.closed:
+            self.loop.finish(self._stop())
+        self.log.close()
+        self.run.close()
+        if self.replayed is not None:
+            self.replayed[0].close()
+
+    async def _stop(self) -> None:
+        for each in self.executions.values():
+            await each.stop()
+
+
+def _replaced(message: Mapping[str, Any], rule: Mapping[str, Any]) -> Mapping[str, Any]:
+    content = message.get("content")
+    if not isinstance(content, str):
+        return message
+    return {**message, "content": content.replace(rule["old"], rule["new"])}
+
+
+def inner_graphs(app: App, within: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], App]]:
+    """Give the subgraphs that are nodes, with the nodes that lead to them."""
+    for name, node in app.nodes.items():
+        inner = getattr(node.bound, "bound", node.bound)
+        if isinstance(inner, CompiledStateGraph):
+            yield (*within, name), inner
+            yield from inner_graphs(inner, (*within, name))
+
+
+def node_names(app: App) -> Iterator[str]:
+    """Give the names of all nodes: inner ones by themselves and as "outer/inner"."""
+    for within, graph in [((), app), *inner_graphs(app)]:
+        for name in graph.nodes:
+            if not name.startswith("__"):
+                yield name
+                if within:
+                    yield "/".join((*within, name))

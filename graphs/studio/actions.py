@@ -1,0 +1,293 @@
+"""What the page's buttons do with a session: one action each, with the names and arguments of `Session`.
+
+What lets the graph go on, goes through the console, so that the commands of breakpoints are executed as in a terminal.
+An argument that an action has not is an error. Not covered: one thing at a time (`live`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any
+
+from tutelage.errors import UserError
+from tutelage.graphs.console.reply import Reply
+
+if TYPE_CHECKING:
+    from tutelage.graphs.console import Console
+
+__all__ = ["ACTIONS", "Outcome", "act"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an action."""
+
+    result: Any = None
+    """Plain data or a pydantic model."""
+    text: str = ""
+    lines: Sequence[Sequence[Sequence[str]]] = ()
+    """The text in pieces of one style each: (text, style)."""
+
+    @classmethod
+    def of(cls, reply: Reply) -> "Outcome":
+        """Take over what the console said.
+
+        Raises:
+            UserError: It refused.
+        """
+        if reply.refused:
+            raise UserError(reply.text)
+        plain = reply.to_json()
+        return cls(reply.data, reply.text, plain["lines"])
+
+
+def act(console: "Console", name: str, body: Mapping[str, Any]) -> Outcome:
+    """Do one thing.
+
+    Raises:
+        UserError: There is no such action, an argument is wrong, or the session refuses.
+    """
+    action = ACTIONS.get(name)
+    if action is None:
+        raise UserError(f"there is no action {name!r}; there are {', '.join(sorted(ACTIONS))}")
+    _check(name, action, body)
+    found = action(console, **body)
+    if isinstance(found, Reply):
+        return Outcome.of(found)
+    return found if isinstance(found, Outcome) else Outcome(found)
+
+
+def _check(name: str, action: Callable[..., Any], body: Mapping[str, Any]) -> None:
+    known = {key: each for key, each in signature(action).parameters.items() if key != "console"}
+    unknown = sorted(set(body) - set(known))
+    if unknown:
+        listed = ", ".join(known) or "none"
+        raise UserError(f"{name} takes no {unknown[0]!r}; its arguments: {listed}")
+    missing = [key for key, each in known.items() if each.default is Parameter.empty and key not in body]
+    if missing:
+        raise UserError(f"{name} needs {missing[0]!r}")
+
+
+def _line(line: str) -> Callable[["Console"], Reply]:
+    return lambda console: console.execute(line)
+
+
+def _until(console: "Console", node: str) -> Reply:
+    return console.execute(f"until {node}")
+
+
+def _answer(console: "Console", value: Any) -> Reply:
+    console.session.answer(value)
+    return console.arrived()
+
+
+def _break(
+    console: "Console",
+    node: str | None = None,
+    at: Any = None,
+    role: str | None = None,
+    verdict: str | None = None,
+    score: str | None = None,
+    error: bool = False,
+    tokens: int | None = None,
+    when: str | None = None,
+    temporary: bool = False,
+    commands: Sequence[str] = (),
+    ignore: int = 0,
+) -> Any:
+    return console.session.break_on(
+        node or None,
+        at=at or None,
+        role=role or None,
+        verdict=verdict or None,
+        score=score or None,
+        error=bool(error),
+        tokens=tokens or None,
+        when=when or None,
+        temporary=temporary,
+        commands=tuple(commands),
+        ignore=ignore,
+    )
+
+
+def _clear(console: "Console", number: int | None = None) -> None:
+    console.session.clear(number)
+
+
+def _enable(console: "Console", number: int) -> Any:
+    return console.session.enable(number)
+
+
+def _disable(console: "Console", number: int) -> Any:
+    return console.session.disable(number)
+
+
+def _change_breakpoint(console: "Console", number: int, changes: Mapping[str, Any]) -> Any:
+    return console.session.change_breakpoint(number, **changes)
+
+
+def _set(console: "Console", field: str, value: Any) -> None:
+    console.session.set(field, value)
+
+
+def _prompt(
+    console: "Console",
+    messages: Sequence[Mapping[str, Any]] | None = None,
+    text: str | None = None,
+    sampling: Mapping[str, Any] | None = None,
+) -> None:
+    console.session.edit_prompt(messages, text=text, sampling=sampling)
+
+
+def _say(console: "Console", text: str) -> None:
+    console.session.say(text)
+
+
+def _rewrite(console: "Console", role: str, old: str, new: str) -> None:
+    console.session.rewrite(role, old, new)
+
+
+def _sample_with(console: "Console", role: str, sampling: Mapping[str, Any]) -> None:
+    console.session.sample_with(role, **sampling)
+
+
+def _fork(
+    console: "Console", changes: Mapping[str, Any] | None = None, at: Any = None, name: str | None = None
+) -> Reply:
+    """Begin a branch, and go on with it."""
+    return console.move(console.session.fork(changes, at=_at(at), name=name or None))
+
+
+def _switch(console: "Console", name: str) -> Reply:
+    return console.move(console.session.switch(name))
+
+
+def _rename(console: "Console", name: str, to: str) -> None:
+    console.session.switch(name).rename(to)
+    if console.session.branch == name:
+        console.move(console.session.switch(to))
+
+
+def _drop(console: "Console", name: str) -> None:
+    console.session.drop(name)
+
+
+def _resample(
+    console: "Console",
+    n: int,
+    at: Any = None,
+    prompt: Any = None,
+    sampling: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> Any:
+    spread = console.session.resample(
+        n,
+        at=_at(at),
+        prompt=prompt or None,
+        sampling=sampling or None,
+        changes=changes or None,
+        name=name or None,
+    )
+    console.spreads.append(spread)
+    return spread
+
+
+def _accept(console: "Console", turn_id: str | None = None) -> Any:
+    return console.session.accept(turn_id)
+
+
+def _reject(console: "Console", turn_id: str | None = None) -> Any:
+    return console.session.reject(turn_id)
+
+
+def _correct(console: "Console", text: str, turn_id: str | None = None) -> Any:
+    return console.session.correct(text, turn_id).id
+
+
+def _rank(console: "Console", turn_ids: Sequence[str]) -> Any:
+    return console.session.rank(list(turn_ids))
+
+
+def _label(console: "Console", step: int, right: bool | None, turn_id: str | None = None) -> Any:
+    return console.session.label_step(step, right, turn_id)
+
+
+def _teach(console: "Console", name: str) -> Any:
+    """Take another branch for the better one."""
+    return list(console.session.teach(console.session.switch(name)))
+
+
+def _forget(console: "Console", turn_id: str | None = None) -> None:
+    console.session.forget(turn_id)
+
+
+def _up(console: "Console") -> Any:
+    return console.session.up()
+
+
+def _down(console: "Console") -> Any:
+    return console.session.down()
+
+
+def _why(console: "Console", number: int | None = None) -> Any:
+    return console.session.why(number)
+
+
+def _changes(console: "Console", number: int | None = None) -> Any:
+    return console.session.changes(number)
+
+
+def _costs(console: "Console") -> Any:
+    return console.session.costs()
+
+
+def _command(console: "Console", line: str) -> Outcome:
+    """Do what a line says; what is refused is said, too, as in a terminal."""
+    reply = console.execute(line)
+    return Outcome(reply.data, reply.text, reply.to_json()["lines"])
+
+
+def _at(at: Any) -> Any:
+    """A visit's number, or a number and a side; JSON has no tuples."""
+    return tuple(at) if isinstance(at, list) else at
+
+
+ACTIONS: Mapping[str, Callable[..., Any]] = {
+    "accept": _accept,
+    "answer": _answer,
+    "break": _break,
+    "change_breakpoint": _change_breakpoint,
+    "changes": _changes,
+    "clear": _clear,
+    "command": _command,
+    "correct": _correct,
+    "costs": _costs,
+    "disable": _disable,
+    "down": _down,
+    "drop": _drop,
+    "enable": _enable,
+    "forget": _forget,
+    "fork": _fork,
+    "label": _label,
+    "next": _line("next"),
+    "out": _line("return"),
+    "prompt": _prompt,
+    "rank": _rank,
+    "reject": _reject,
+    "rename": _rename,
+    "resample": _resample,
+    "retry": _line("retry"),
+    "rewrite": _rewrite,
+    "run": _line("continue"),
+    "sample_with": _sample_with,
+    "say": _say,
+    "set": _set,
+    "step": _line("step"),
+    "switch": _switch,
+    "teach": _teach,
+    "until": _until,
+    "up": _up,
+    "why": _why,
+}
+"""By name; "pause" is none of them, since it comes while another is at work."""

@@ -1,0 +1,134 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tutelage.graphs.studio.serving import Studio
+
+pytestmark = pytest.mark.slow
+
+Serve = Callable[..., Studio]
+
+
+def count(page: Page) -> int:
+    return int(page.locator(".table-count b").inner_text().replace(",", ""))
+
+
+def test_one_run_is_opened_at_once_and_its_tabs_lead_on(page: Page, greedy: tuple[str, str]) -> None:
+    url, run = greedy
+    page.goto(url)
+    expect(page.locator("h1")).to_have_text("greedy")
+    expect(page.locator(".accuracy .figure")).to_contain_text("%")
+    expect(page.get_by_role("heading", name="Verdicts")).to_be_visible()
+    page.get_by_role("link", name="Rollouts", exact=True).click()
+    expect(page.locator(".table-count b")).to_have_text("12")
+    page.keyboard.press("o")
+    expect(page).to_have_url(re.compile(f"#/run/{run}$"))
+
+
+def test_a_filter_is_completed_as_it_is_typed_and_stands_in_the_address(
+    page: Page, greedy: tuple[str, str]
+) -> None:
+    url, run = greedy
+    page.goto(f"{url}#/run/{run}/rollouts")
+    expect(page.locator(".table-count b")).to_have_text("12")
+    page.keyboard.press("/")
+    page.keyboard.type("verd")
+    page.get_by_role("option", name="verdict:").wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.type("wro")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#filter")).to_have_value("verdict:wrong ")
+    expect(page).to_have_url(re.compile("filter=verdict%3Awrong"))
+    expect(page.locator(".table-count")).to_contain_text("of 12")
+    assert 0 < count(page) < 12
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.locator("#filter")).to_have_value("verdict:wrong ")
+
+
+def test_a_chip_adds_its_filter_and_takes_it_away(page: Page, greedy: tuple[str, str]) -> None:
+    url, run = greedy
+    page.goto(f"{url}#/run/{run}/rollouts")
+    refined = page.get_by_role("button", name="refined")
+    refined.click()
+    expect(page.locator("#filter")).to_have_value("rounds>0")
+    expect(refined).to_have_attribute("aria-pressed", "true")
+    refined.click()
+    expect(page.locator("#filter")).to_have_value("")
+    expect(page.locator(".table-count b")).to_have_text("12")
+
+
+def test_a_filter_that_is_none_is_told_in_a_sentence(page: Page, greedy: tuple[str, str]) -> None:
+    url, run = greedy
+    page.goto(f"{url}#/run/{run}/rollouts?filter=verdct:wrong")
+    expect(page.locator(".filter-error")).to_contain_text("verdct")
+    expect(page.locator("#filter")).to_have_attribute("aria-invalid", "true")
+
+
+def test_what_matches_nothing_offers_to_clear_the_filter(page: Page, greedy: tuple[str, str]) -> None:
+    url, run = greedy
+    page.goto(f"{url}#/run/{run}/rollouts?filter=turns>99")
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+    page.get_by_role("button", name="Clear the filter", exact=True).last.click()
+    expect(page.locator(".table-count b")).to_have_text("12")
+
+
+def test_a_heading_sorts_and_turns_the_order(page: Page, greedy: tuple[str, str]) -> None:
+    url, run = greedy
+    page.goto(f"{url}#/run/{run}/rollouts")
+    heading = page.get_by_role("columnheader", name="Turns")
+    heading.get_by_role("button").click()
+    expect(heading).to_have_attribute("aria-sort", "descending")
+    page.wait_for_timeout(300)
+    shown = [int(text) for text in page.locator(".scroller .cell.turns").all_inner_texts()]
+    assert shown == sorted(shown, reverse=True)
+    heading.get_by_role("button").click()
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+
+
+def test_keys_move_open_and_lead_back(page: Page, greedy: tuple[str, str]) -> None:
+    url, run = greedy
+    page.goto(f"{url}#/run/{run}/rollouts")
+    page.locator(".row.current").wait_for()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(page.locator(".row.current")).to_have_attribute("aria-rowindex", "3")
+    name = page.locator(".row.current .cell.task").inner_text()
+    page.keyboard.press("Enter")
+    expect(page.locator(".rollout-head .eyebrow")).to_contain_text(name)
+    page.go_back()
+    expect(page.locator(".table-count b")).to_have_text("12")
+
+
+def test_two_marked_rows_are_compared_side_by_side(page: Page, greedy: tuple[str, str]) -> None:
+    url, run = greedy
+    page.goto(f"{url}#/run/{run}/rollouts")
+    page.locator(".row.current").wait_for()
+    page.keyboard.press("m")
+    expect(page.locator(".marked-note")).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("m")
+    expect(page.locator("h1")).to_have_text("Compare")
+    expect(page.locator(".side-head")).to_have_count(2)
+    expect(page.locator(".side del").first).to_be_visible()
+    expect(page.locator(".side ins").first).to_be_visible()
+    page.get_by_role("button", name="different").click()
+    expect(page.locator(".sides.same")).to_have_count(0)
+
+
+def test_only_the_rows_in_sight_exist(page: Page, many: Path, serve: Serve) -> None:
+    page.goto(f"{serve(many).url}#/")
+    page.locator("h1").wait_for()
+    page.keyboard.press("t")
+    expect(page.locator(".table-count b")).to_have_text("1,200")
+    assert page.locator(".scroller .row").count() < 60
+    page.keyboard.press("End")
+    expect(page.locator(".row.current")).to_have_attribute("aria-rowindex", "1201")
+    expect(page.locator(".row.current .cell.task")).to_contain_text("task-")
+    assert page.locator(".scroller .row").count() < 60

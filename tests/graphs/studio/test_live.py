@@ -1,0 +1,210 @@
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tutelage.agents import ChatModel, scripted
+from tutelage.graphs import debug, rollout, self_refine
+from tutelage.tools import exact
+from tutelage.types import Task
+
+if TYPE_CHECKING:
+    from tests.graphs.studio.conftest import Opens, Page
+
+    from tutelage.graphs.debugging import Session
+
+TASK = Task(id="t", problem="What is 6 times 7?", reference="42")
+
+
+def model(slow: threading.Event | None = None) -> ChatModel:
+    """A solver that is wrong, a reviewer that notices, a refiner that mends it."""
+
+    def answer(messages: Sequence[Mapping[str, str]], sample: int) -> str:
+        if slow is not None:
+            slow.wait(20)
+        prompt = messages[-1]["content"]
+        if "Rewrite the solution" in prompt:
+            return "6*7=42\nanswer: 42"
+        if "Check every step" in prompt:
+            return "verdict: right" if "42" in prompt.partition("solution")[2] else "verdict: wrong at step 1"
+        return "6*7=41\nanswer: 41"
+
+    return scripted(answer)
+
+
+@pytest.fixture
+def session() -> Iterator["Session"]:
+    with debug(self_refine(model(), rounds=2), TASK, verifier=exact) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(opens: "Opens", session: "Session") -> "Page":
+    return opens(session.run_record, session=session)
+
+
+def test_without_a_session_there_is_none(opens: "Opens", tmp_path: Path) -> None:
+    page = opens(tmp_path)
+    assert page.get("/api/session") is None
+    assert "no session" in page.post("/api/session/step", {}, 404)["error"]
+    assert "--graph" in page.post("/api/sessions", {"run": "x", "rollout": "y"}, 400)["error"]
+
+
+def test_a_session_is_shown_where_it_is_held(page: "Page", session: "Session") -> None:
+    view = page.get("/api/session")
+    assert (view["status"], view["branch"], view["rollout"]) == ("stopped", "main", session.rollout_id)
+    assert (view["stop"]["when"], view["stop"]["visit"]["node"]) == ("before", "solver")
+    assert view["task"]["problem"] == TASK.problem
+    assert {"solver", "reviewer", "refiner"} <= {node["id"] for node in view["graph"]["nodes"]}
+    assert page.get(f"/api/runs/{view['run']}/rollouts")["total"] == 1
+
+
+def test_buttons_step_look_and_change(page: "Page") -> None:
+    stop = page.post("/api/session/step")["session"]["stop"]
+    assert (stop["when"], stop["request"]["role"]) == ("prompt", "solver")
+    page.post("/api/session/prompt", {"text": "Say 41.", "sampling": {"temperature": 0.5}})
+    request = page.get("/api/session")["stop"]["request"]
+    assert (request["messages"][-1]["content"], request["sampling"]["temperature"]) == ("Say 41.", 0.5)
+    page.post("/api/session/say", {"text": "by hand\nanswer: 40"})
+    view = page.post("/api/session/step")["session"]
+    assert (view["stop"]["when"], view["state"]["answer"]) == ("after", "40")
+    assert {"answer", "solution"} <= {each["field"] for each in view["changes"]}
+    page.post("/api/session/set", {"field": "answer", "value": "39"})
+    assert page.get("/api/session")["state"]["answer"] == "39"
+    (turn,) = page.get(f"/api/runs/{view['run']}/rollouts/{view['rollout']}")["turns"]
+    assert (turn["author"], turn["preview"]) == ("person", "by hand\nanswer: 40")
+
+
+def test_a_breakpoint_holds_the_run_and_its_commands_are_executed(page: "Page") -> None:
+    made = page.post(
+        "/api/session/break", {"node": "reviewer", "verdict": "wrong", "commands": ["p verdict"]}
+    )
+    assert made["result"]["number"] == 1
+    answer = page.post("/api/session/run", {}, 200)
+    stop = answer["session"]["stop"]
+    assert (stop["breakpoint"], stop["visit"]["node"], stop["when"]) == (1, "reviewer", "after")
+    assert "'wrong'" in answer["text"]
+    page.post("/api/session/disable", {"number": 1})
+    page.post("/api/session/clear", {"number": 1})
+    assert page.get("/api/session")["breakpoints"] == []
+    assert page.post("/api/session/run?wait=20")["session"]["status"] == "done"
+
+
+def test_branches_are_forked_compared_resampled_and_taught(page: "Page", session: "Session") -> None:
+    page.post("/api/session/break", {"node": "reviewer"})
+    page.post("/api/session/run?wait=20")
+    forked = page.post("/api/session/fork", {"changes": {"verdict": "right"}, "name": "believed"})["session"]
+    assert (forked["branch"], [each["name"] for each in forked["branches"]]) == (
+        "believed",
+        ["main", "believed"],
+    )
+    page.post("/api/session/run?wait=20")
+    page.post("/api/session/switch", {"name": "main"})
+    assert page.post("/api/session/clear")["done"]
+    spread = page.post("/api/session/resample?wait=20", {"n": 3})["result"]
+    assert (spread["n"], spread["answers"]) == (3, [["42", 3]])
+    ended = page.post("/api/session/run?wait=20")["session"]
+    assert (ended["status"], ended["spreads"][0]["spread"]["n"]) == ("done", 3)
+    found = page.get("/api/session/compare", a="main", b="believed")
+    assert {"field": "answer", "before": "42", "after": "41"} in found["fields"]
+    assert "believed" in {row["branch"] for row in page.get(f"/api/runs/{ended['run']}/rollouts")["rows"]}
+    page.post("/api/session/switch", {"name": "believed"})
+    page.post("/api/session/teach", {"name": "main"})
+    page.post("/api/session/switch", {"name": "main"})
+    page.post("/api/session/accept")
+    page.post("/api/session/correct", {"text": "6*7=42\nanswer: 42"})
+    assert len(session.lessons()) >= 2
+    page.post("/api/session/rename", {"name": "main", "to": "first"})
+    assert page.get("/api/session")["branch"] == "first"
+    page.post("/api/session/drop", {"name": "believed"})
+    dropped = {each["name"] for each in page.get("/api/session")["branches"] if each["dropped"]}
+    assert dropped == {"believed"}
+
+
+def test_any_command_of_the_terminal_can_be_typed(page: "Page") -> None:
+    assert "solver" in page.post("/api/session/command", {"line": "list"})["text"]
+    answer = page.post("/api/session/command", {"line": "colour"})
+    assert "no command" in answer["text"] or "colour" in answer["text"]
+    assert page.get("/api/session")["history"] == ["list", "colour"]
+
+
+def test_files_are_out_of_reach_unless_it_was_allowed(
+    opens: "Opens", session: "Session", tmp_path: Path
+) -> None:
+    target = tmp_path / "page.html"
+    page = opens(session.run_record, session=session)
+    page.post("/api/session/command", {"line": f"save {target}"})
+    assert not target.exists()
+    allowed = opens(session.run_record, session=session, files=True)
+    assert "saved" in allowed.post("/api/session/command?wait=20", {"line": f"save {target}"})["text"]
+    assert target.exists()
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "sentence"),
+    [
+        ("fly", {}, "there is no action 'fly'"),
+        ("step", {"far": 1}, "step takes no 'far'"),
+        ("until", {}, "until needs 'node'"),
+        ("until", {"node": "solvr"}, "solver"),
+        ("set", {"field": "answr", "value": 1}, "answer"),
+        ("break", {"when": "verdict ="}, "verdict"),
+        ("answer", {"value": 1}, "nothing is asked"),
+        ("say", {"text": "x"}, "model call"),
+        ("resample", {"n": 0}, "n=0"),
+        ("fork", {"at": [1, "around"]}, ""),
+        ("switch", {"name": "nowhere"}, "nowhere"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(
+    page: "Page", action: str, body: dict[str, Any], sentence: str
+) -> None:
+    assert sentence in page.post(f"/api/session/{action}", body, 400)["error"]
+    assert page.get("/api/session")["status"] == "stopped"
+
+
+def test_a_slow_model_keeps_nobody_waiting_and_one_drives_at_a_time(opens: "Opens") -> None:
+    gate = threading.Event()
+    with debug(self_refine(model(gate), rounds=0), TASK, verifier=exact) as session:
+        page = opens(session.run_record, session=session)
+        began = time.monotonic()
+        answer = page.post("/api/session/run?wait=0.1")
+        assert time.monotonic() - began < 10
+        assert (answer["done"], answer["session"]["status"]) == (False, "running")
+        assert "at work (run)" in page.post("/api/session/step", {}, 409)["error"]
+        assert page.post("/api/session/pause")["done"]
+        gate.set()
+        view = until(lambda: page.get("/api/session"), lambda view: view["last"]["done"])
+        assert view["status"] == "stopped"
+
+
+def until(look: Callable[[], Any], held: Callable[[Any], bool]) -> Any:
+    for _ in range(400):
+        found = look()
+        if held(found):
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come to pass")
+
+
+def test_a_session_is_started_on_a_stored_rollout(opens: "Opens", tmp_path: Path) -> None:
+    graph = self_refine(model(), rounds=2)
+    rollout(graph, [TASK], verifier=exact, store=tmp_path / "run", progress=False).close()
+
+    def start(run: Path, rollout: str) -> "Session":
+        return debug(graph, run=run, rollout=rollout, verifier=exact, store=tmp_path / "session")
+
+    page = opens(tmp_path / "run", start=start)
+    assert page.get("/api/server")["graph"]
+    row = page.get("{run}/rollouts")["rows"][0]
+    view = page.post("/api/sessions", {"run": page.run, "rollout": row["id"]})["session"]
+    assert view["stop"]["when"] == "before"
+    page.post("/api/session/run?wait=20")
+    assert page.get("/api/session")["status"] == "done"
+    assert {each["id"] for each in page.get("/api/runs")} == {page.run, view["run"]}
+    again = page.post("/api/sessions", {"run": page.run, "rollout": row["id"]}, 400)
+    assert re.search("being written|elsewhere", again["error"])

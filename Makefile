@@ -8,7 +8,7 @@ WORKERS := 2
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 export PYTHON
 
-.PHONY: help setup consumers demo test quick lint docs bench model clean
+.PHONY: help setup consumers browser page demo test quick lint docs bench model clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,13 @@ demo: setup ## Watch the embedded model solve, review, refine, learn, and be com
 consumers: ## Make .venv-consumers: the programs that tests hand exports to
 	@scripts/consumers.sh
 
-test: setup consumers ## Run all tests
+browser: ## Make sure that Chromium is there, in which tests look at the studio (apt, where it is missing)
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -qq --yes chromium)
+
+page: ## Build the studio's page from studio/ (Node; users get it built)
+	@cd studio && npm ci --silent && npm run --silent build
+
+test: setup consumers browser ## Run all tests
 	@$(PYTEST)
 
 quick: setup ## Run the tests that start no engine, trainer, server or child process

@@ -2,39 +2,46 @@
 
     python examples/debugging_story.py [--model vllm:DIR] [--quick]
 
-The embedded model's reviewer is good at chains of up to six operations, the most it has seen. Of longer ones it calls
-right solutions wrong, and the loop spoils them. Everything is recorded in runs/debugging-story (with --quick:
-runs/debugging-look), which must not be there yet. docs/story.md tells the same at leisure, with figures.
+The embedded model has learnt chains of at most six operations. Of longer ones its reviewer calls right solutions wrong,
+and the loop spoils them. Everything is kept in runs/debugging-story (with --quick: runs/debugging-look), so that
+`tutelage studio` can open it; the folder must not be there yet. docs/story.md tells the same with figures.
 """
 
 import argparse
 import asyncio
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
-from tutelage.agents import ChatModel, Prompt, Reviewer, connect, embedded_directory
+from tutelage.agents import ChatModel, Prompt, Reviewer, connect
 from tutelage.agents.roles.reviewer import Review, read_verdict
+from tutelage.errors import UserError
 from tutelage.graphs import Session, Spread, debug, rollout, self_refine
 from tutelage.graphs.debugging.teaching import Lessons
 from tutelage.tools import make_tasks, step_checker, steps
 from tutelage.tools.families import Split, family_of, split_of
 from tutelage.tools.families.arithmetic import apply, describe, draw_operation, parse
 from tutelage.traces import Run, Turn
-from tutelage.training import SftSettings, mcnemar, newcombe, train_sft, wilson
+from tutelage.training import SftSettings, mcnemar, newcombe, train_sft
+from tutelage.training.policies import local_directory
 from tutelage.types import Sampling, Task
 
 SAMPLING = Sampling(temperature=1.0, max_tokens=400)
-ORDINARY = {"arithmetic": 4, "equations": 5, "countdown": 2}
-"""Families and difficulties that the model knows."""
+ROUNDS = 2
 LENGTHS = (7, 8, 9)
-"""Operations of a chain that it does not know; training ends at six."""
+"""Operations of the chains that the model does not know."""
+ORDINARY = {"arithmetic": 4, "equations": 5, "countdown": 2}
+"""Families and difficulties that it knows."""
 PART = 4
-"""Operations that the reviewer is shown at once."""
+"""Operations that the edited prompt shows at once."""
+TRAINING = SftSettings(epochs=3, batch_size=32)
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -42,24 +49,166 @@ class Sizes:
     """How much of everything."""
 
     long: int = 240
-    """Training tasks beyond the dial."""
+    """Training tasks beyond what the model knows."""
     ordinary: int = 100
     """Training tasks within it, of each family."""
     heldout: int = 300
-    """Held-out tasks beyond the dial."""
     resamples: int = 32
 
 
 QUICK = Sizes(long=12, ordinary=4, heldout=12, resamples=8)
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The story of a false verdict.")
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--quick", action="store_true", help="a few tasks only")
+    args = parser.parse_args()
+    sizes = QUICK if args.quick else Sizes()
+    folder = Path("runs/debugging-look" if args.quick else "runs/debugging-story")
+    heldout = long_chains(sizes.heldout, seed=0, split="heldout")
+
+    with connect(args.model, sampling=SAMPLING) as model:
+        go_wrong(model, folder, sizes)
+        with caught(model, folder) as session:
+            print(f"{where(session)}\n\n{session.state['solution']}\n\n{session.state['review']}\n")
+            as_it_was, edited = compare_prompts(session, sizes.resamples)
+            print(f"as it was: {as_it_was}\nedited: {edited}\ngain: {edited.against(as_it_was)}")
+            teach(model, session)
+            rows = rows_of(session.run_record, heldout)
+        teach_batch(model, folder / "long")
+        accept_ordinary(folder / "ordinary")
+        rows += rows_of(folder / "long", heldout) + rows_of(folder / "ordinary", heldout)
+
+        before = reviews(model, [(task, task.solution or "") for task in heldout])
+        model.reload(train_sft(local_directory(model), rows, folder / "policy", TRAINING))
+        after = reviews(model, [(task, task.solution or "") for task in heldout])
+    print(difference(before, after))
+
+
+def go_wrong(model: ChatModel, folder: Path, sizes: Sizes, seed: int = 0) -> None:
+    """Roll out: tasks that are too long for the reviewer, and others to keep what it knows."""
+    if folder.exists():
+        raise UserError(f"{str(folder)!r} is there already; move it away, the story begins at its beginning")
+    graph = self_refine(model, ROUNDS)
+    with rollout(
+        graph, long_chains(sizes.long, seed, "train"), verifier=step_checker, store=folder / "long"
+    ) as run:
+        print(run.report())
+    ordinary = [
+        task
+        for family, difficulty in ORDINARY.items()
+        for task in make_tasks(family, difficulty, sizes.ordinary, 2000 + seed)
+    ]
+    rollout(graph, ordinary, verifier=step_checker, store=folder / "ordinary").close()
+
+
+def called_wrong(state: Mapping[str, Any]) -> bool:
+    """The breakpoint's condition: the solution is right, and the reviewer says that it is not."""
+    return state["verdict"] == "wrong" and is_right(Task.model_validate(state["task"]), state["solution"])
+
+
+def caught(model: ChatModel, folder: Path, nth: int = 0) -> Session:
+    """Replay a rollout that the mistake spoilt, from its record, until the breakpoint holds it."""
+    with Run.open(folder / "long") as run:
+        spoilt = spoilt_rollouts(run)
+    if len(spoilt) <= nth:
+        raise UserError("the reviewer spoilt too few rollouts; roll out more tasks")
+    session = debug(
+        self_refine(model, ROUNDS),
+        verifier=step_checker,
+        store=folder / (f"session-{nth}" if nth else "session"),
+        run=folder / "long",
+        rollout=spoilt[nth],
+    )
+    session.break_on("reviewer", when=called_wrong)
+    session.go()
+    return session
+
+
+def where(session: Session) -> str:
+    """Where the breakpoint holds."""
+    assert session.stop is not None
+    return f"{session.state['problem']}\n{session.stop.why}, visit {session.stop.visit.number}"
+
+
+def compare_prompts(session: Session, n: int) -> tuple[Spread, Spread]:
+    """Ask for the review n times as it was, and n times with a prompt that shows the doubted part alone."""
+    assert session.stop is not None
+    visit, state = session.stop.visit.number, session.state
+    doubted = [
+        each for each in in_parts(state["problem"], state["solution"]) if each.before < (state["step"] or 1)
+    ]
+    edited = Prompt.load("reviewer").render(problem=doubted[-1].problem, solution=doubted[-1].solution)
+    return (
+        session.resample(n, at=visit, name="as-it-was"),
+        session.resample(n, at=visit, prompt=edited, name="edited"),
+    )
+
+
+def teach(model: ChatModel, session: Session) -> None:
+    """Write down what the review should have said: the reviews of all parts, as one review of the whole."""
+    assert session.stop is not None
+    review = wait_for(review_in_parts(Reviewer(model), session.state["problem"], session.state["solution"]))
+    if review is not None and review.verdict == "right":
+        session.correct(review.text, session.stop.visit.turns[-1])
+
+
+def teach_batch(model: ChatModel, run: Path) -> None:
+    """The same for all false reviews of a run; a correction must be true, and true reviews are accepted."""
+    reviewer = Reviewer(model)
+    with Lessons(run) as lessons:
+        false = accept_reviews(lessons)
+        better = wait_for(
+            together([review_in_parts(reviewer, task.problem, solution) for _, task, solution in false])
+        )
+        for (turn, task, solution), review in zip(false, better, strict=True):
+            if review is not None and is_true(task, solution, review):
+                lessons.correct(turn.id, review.text, who="teacher")
+
+
+def accept_ordinary(run: Path) -> None:
+    """Accept all that is right in a run, of all roles, so that it is not forgotten."""
+    with Lessons(run) as lessons:
+        tasks = {each.id: each.task for each in lessons.run.rollouts("done")}
+        accept_reviews(lessons)
+        for turn in lessons.run.turns():
+            if turn.role != "reviewer" and is_right(tasks[turn.rollout_id], turn.completion):
+                lessons.accept(turn.id, who="teacher")
+
+
+def rows_of(run: Run | Path, heldout: Sequence[Task]) -> list[dict[str, Any]]:
+    """What was taught in a run, on the prompts that the model will read; held-out tasks are kept out."""
+    if isinstance(run, Path):
+        with Run.open(run) as opened:
+            return rows_of(opened, heldout)
+    rows = run.export("sft", taught=True, heldout=heldout)
+    return [{"prompt": row["prompt"], "completion": row["completion"]} for row in rows]
+
+
+def difference(before: Sequence[Review], after: Sequence[Review]) -> str:
+    """How often right solutions were called wrong, paired."""
+    pairs = [(b.verdict == "right", a.verdict == "right") for b, a in zip(before, after, strict=True)]
+    both, spoilt, mended = (pairs.count(pair) for pair in ((True, True), (True, False), (False, True)))
+    wrong = len(pairs) - both - spoilt - mended
+    low, high = newcombe(both, spoilt, mended, wrong)
+    return (
+        f"of {len(pairs)} right solutions of held-out tasks {wrong + mended} were called wrong, now {wrong + spoilt}: "
+        f"{100 * (spoilt - mended) / len(pairs):+.1f} points [{-100 * high:+.1f}, {-100 * low:+.1f}], "
+        f"McNemar p = {mcnemar(spoilt, mended):.2g}"
+    )
+
+
+# What the story needs to know about chains, solutions and reviews.
+
+
 def long_chains(count: int, seed: int, split: Split, lengths: Sequence[int] = LENGTHS) -> list[Task]:
-    """Chains of arithmetic longer than the dial goes, of one split of the family."""
+    """Chains of arithmetic longer than the family's dial goes, of one of its splits."""
     rng = Random(f"long chains/{split}/{seed}")
     tasks: dict[str, Task] = {}
     while len(tasks) < count:
         length = lengths[len(tasks) % len(lengths)]
-        value = start = rng.randint(6, 49)
+        start = value = rng.randint(6, 49)
         operations: list[tuple[str, int]] = []
         for _ in range(length):
             operations.append(draw_operation(rng, value, 99))
@@ -69,11 +218,6 @@ def long_chains(count: int, seed: int, split: Split, lengths: Sequence[int] = LE
             name = f"chain-{length}-{split}-{seed}-{len(tasks)}"
             tasks[task.problem] = task.model_copy(update={"id": name})
     return list(tasks.values())
-
-
-def called_wrong(state: Mapping[str, Any]) -> bool:
-    """The mistake: the solution is right, and the reviewer says that it is not."""
-    return state["verdict"] != "right" and is_right(Task.model_validate(state["task"]), state["solution"])
 
 
 def is_right(task: Task, solution: str) -> bool:
@@ -86,19 +230,48 @@ def is_true(task: Task, solution: str, review: Review) -> bool:
     return (review.verdict, review.step) == (("right", None) if wrong is None else ("wrong", wrong))
 
 
+def recorded_reviews(run: Run) -> Iterator[tuple[Turn, Task, str, Review]]:
+    """Every review on record, with its task and the solution that it is about."""
+    tasks = {each.id: each.task for each in run.rollouts("done")}
+    turns = {turn.id: turn for turn in run.turns()}
+    for turn in turns.values():
+        if turn.role == "reviewer" and turn.rollout_id in tasks:
+            review = Review(*read_verdict(turn.completion), turn.completion, turn.id)
+            yield turn, tasks[turn.rollout_id], turns[turn.parents[0]].completion, review
+
+
+def spoilt_rollouts(run: Run) -> list[str]:
+    """Rollouts that had a right solution, which was called wrong, and that ended with a wrong one."""
+    passed = {row.subject_id: row.score.passed for row in run.scores(subject="rollout")}
+    found = [
+        turn.rollout_id
+        for turn, task, solution, review in recorded_reviews(run)
+        if review.verdict == "wrong" and is_right(task, solution) and not passed[turn.rollout_id]
+    ]
+    return list(dict.fromkeys(found))
+
+
+def accept_reviews(lessons: Lessons) -> list[tuple[Turn, Task, str]]:
+    """Accept the true reviews of a run; give the others."""
+    false: list[tuple[Turn, Task, str]] = []
+    for turn, task, solution, review in list(recorded_reviews(lessons.run)):
+        if is_true(task, solution, review):
+            lessons.accept(turn.id, who="teacher")
+        else:
+            false.append((turn, task, solution))
+    return false
+
+
 @dataclass(frozen=True)
 class Part:
     """Some lines of a solution, as a short problem of their own."""
 
     before: int
     """Lines of the whole before them."""
+    lines: int
+    """Lines of the whole among them."""
     problem: str
     solution: str
-
-    @property
-    def prompt(self) -> str:
-        """What the reviewer is asked about them."""
-        return Prompt.load("reviewer").render(problem=self.problem, solution=self.solution)
 
 
 def in_parts(problem: str, solution: str) -> list[Part]:
@@ -108,194 +281,51 @@ def in_parts(problem: str, solution: str) -> list[Part]:
     count = ceil(len(operations) / PART)
     cuts = [round(part * len(operations) / count) for part in range(count + 1)]
     parts: list[Part] = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
-        (op, b), *rest = operations[start:end]
-        short = f"Compute {value} {op} {b}" + "".join(f", then {op} {b}" for op, b in rest) + "."
+    for start, end in pairwise(cuts):
         last = end == len(operations)
         shown = lines[start:] if last else lines[start:end]
-        reached = re.search(r"=(\d+)$", shown[-1]) if shown else None
-        if reached is None and not last:
+        (op, b), *rest = operations[start:end]
+        short = f"Compute {value} {op} {b}" + "".join(f", then {op} {b}" for op, b in rest) + "."
+        reached = re.search(r"=(\d{1,9})$", shown[-1]) if shown else None
+        if not shown or (reached is None and not last):
             break
-        value = int(reached[1]) if reached else 0
-        parts.append(Part(start, short, "\n".join(shown if last else [*shown, f"answer: {value}"])))
+        value = int(reached[1]) if reached else value
+        told = shown if last else [*shown, f"answer: {value}"]
+        parts.append(Part(start, len(shown), short, "\n".join(told)))
     return parts
 
 
-def joined(parts: Sequence[Part], reviews: Sequence[Review]) -> str | None:
-    """The review of the whole from those of its parts; `None` where they do not fit together."""
-    said: list[str] = []
-    for part, review in zip(parts, reviews, strict=True):
-        lines = [line.partition(": ")[2] for line in review.text.splitlines()[:-1]]
-        own = len(steps(part.solution)) - (part is not parts[-1])
-        if review.verdict == "none" or not lines or (review.step or 0) > own + (part is parts[-1]):
-            return None
-        kept = lines[: review.step or own]
-        said += [f"{part.before + at}: {line}" for at, line in enumerate(kept, start=1)]
-        if review.verdict == "wrong":
-            return "\n".join([*said, f"verdict: wrong at step {part.before + (review.step or 0)}"])
-    return "\n".join([*said, "verdict: right"])
-
-
 async def review_in_parts(reviewer: Reviewer, problem: str, solution: str) -> Review | None:
-    """Ask about every part by itself, and read the whole."""
+    """Review every part by itself and join what is said, renumbered; `None` where it does not fit together."""
     parts = in_parts(problem, solution)
-    reviews = await asyncio.gather(*(reviewer.review(part.problem, part.solution) for part in parts))
-    text = joined(parts, reviews) if parts else None
-    return None if text is None else Review(*read_verdict(text), text, None)
+    said: list[str] = []
+    for part, review in zip(
+        parts, await together([reviewer.review(p.problem, p.solution) for p in parts]), strict=True
+    ):
+        lines = [line.partition(": ")[2] for line in review.text.splitlines()[:-1]]
+        here = review.step or part.lines
+        if review.verdict == "none" or len(lines) < here or here > part.lines + (part is parts[-1]):
+            return None
+        said += [f"{part.before + at}: {line}" for at, line in enumerate(lines[:here], start=1)]
+        if review.verdict == "wrong":
+            text = "\n".join([*said, f"verdict: wrong at step {part.before + here}"])
+            return Review("wrong", part.before + here, text, None)
+    return Review("right", None, "\n".join([*said, "verdict: right"]), None) if parts else None
 
 
-def reviews_of(run: Run) -> Iterator[tuple[Turn, Task, str, Review]]:
-    """Every recorded review with its task and the solution that it is about."""
-    tasks = {each.id: each.task for each in run.rollouts("done")}
-    turns = {turn.id: turn for turn in run.turns()}
-    for turn in turns.values():
-        if turn.role == "reviewer" and turn.rollout_id in tasks:
-            review = Review(*read_verdict(turn.completion), turn.completion, turn.id)
-            yield turn, tasks[turn.rollout_id], turns[turn.parents[0]].completion, review
-
-
-def catch(model: ChatModel, run: Run, folder: Path) -> Session:
-    """Replay the first recorded rollout that the mistake spoilt; the breakpoint holds it where it happens."""
-    passed = {row.subject_id: row.score.passed for row in run.scores(subject="rollout")}
-    spoilt = (
-        turn.rollout_id
-        for turn, task, solution, review in reviews_of(run)
-        if not passed[turn.rollout_id] and review.verdict != "right" and is_right(task, solution)
-    )
-    session = debug(
-        self_refine(model, 2), verifier=step_checker, store=folder, run=run.path, rollout=next(spoilt)
-    )
-    session.break_on("reviewer", when=called_wrong)
-    session.go()
-    return session
-
-
-def compare_prompts(session: Session, resamples: int) -> tuple[Spread, Spread]:
-    """Run on from the review many times, as it was asked and with the edited prompt."""
-    assert session.stop is not None
-    visit, state = session.stop.visit.number, session.state
-    parts = in_parts(state["problem"], state["solution"])
-    doubted = [part for part in parts if part.before < (state["step"] or 1)][-1]
-    before = session.resample(resamples, at=visit, name="as-it-was")
-    after = session.resample(resamples, at=visit, prompt=doubted.prompt, name="in-parts")
-    return before, after
-
-
-def teach_caught(model: ChatModel, session: Session) -> None:
-    """Correct the review that was caught; the row is on the prompt that the model will read."""
-    assert session.stop is not None
-    state = session.state
-    truth = asyncio.run(review_in_parts(Reviewer(model), state["problem"], state["solution"]))
-    if truth is not None and truth.verdict == "right":
-        session.correct(truth.text, session.stop.visit.turns[-1])
-
-
-def teach_reviews(model: ChatModel, folder: Path) -> None:
-    """Accept the true reviews of a run, and correct the others where their parts give a true one."""
+def reviews(model: ChatModel, cases: Sequence[tuple[Task, str]]) -> list[Review]:
+    """One review of each solution."""
     reviewer = Reviewer(model)
-    with Lessons(folder) as lessons:
-        found = list(reviews_of(lessons.run))
-        for turn, task, solution, review in found:
-            if is_true(task, solution, review):
-                lessons.accept(turn.id, who="teacher")
-        false = [each for each in found if not is_true(each[1], each[2], each[3])]
-        asked = [review_in_parts(reviewer, task.problem, solution) for _, task, solution, _ in false]
-        for (turn, task, solution, _), better in zip(false, asyncio.run(together(asked)), strict=True):
-            if better is not None and is_true(task, solution, better):
-                lessons.correct(turn.id, better.text, who="teacher")
+    return wait_for(together([reviewer.review(task.problem, solution) for task, solution in cases]))
 
 
-def accept_ordinary(folder: Path) -> None:
-    """Accept what the model does well already, in all three roles, so that it is not forgotten."""
-    with Lessons(folder) as lessons:
-        tasks = {each.id: each.task for each in lessons.run.rollouts("done")}
-        for turn in lessons.run.turns():
-            if turn.role != "reviewer" and is_right(tasks[turn.rollout_id], turn.completion):
-                lessons.accept(turn.id, who="teacher")
-        for turn, task, solution, review in reviews_of(lessons.run):
-            if is_true(task, solution, review):
-                lessons.accept(turn.id, who="teacher")
-
-
-async def together(work: Sequence[Any]) -> list[Any]:
+async def together(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
     return list(await asyncio.gather(*work))
 
 
-def rows_of(run: Run, heldout: Sequence[Task]) -> list[dict[str, Any]]:
-    """What was taught in a run, for the trainer; no row may repeat a held-out task."""
-    return [
-        {"prompt": row["prompt"], "completion": row["completion"]}
-        for row in run.export("sft", taught=True, heldout=heldout)
-    ]
+def wait_for(work: Coroutine[Any, Any, Result]) -> Result:
+    return asyncio.run(work)
 
-
-def verdicts(model: ChatModel, cases: Sequence[tuple[Task, str]]) -> list[Review]:
-    """One review each."""
-    reviewer = Reviewer(model)
-    return asyncio.run(together([reviewer.review(task.problem, text) for task, text in cases]))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="The story of a false verdict.")
-    parser.add_argument("--model", default="embedded")
-    parser.add_argument("--quick", action="store_true", help="a few tasks only")
-    args = parser.parse_args()
-    sizes = QUICK if args.quick else Sizes()
-    folder = Path("runs/debugging-look" if args.quick else "runs/debugging-story")
-    heldout = long_chains(sizes.heldout, seed=0, split="heldout")
-    cases = [(task, task.solution or "") for task in heldout]
-
-    with connect(args.model, sampling=SAMPLING) as model:
-        rows = lessons_from(model, folder, sizes, heldout)
-        before = verdicts(model, cases)
-        policy = train_sft(embedded_directory(), rows, folder / "policy", SETTINGS)
-        model.reload(policy)
-        after = verdicts(model, cases)
-    report(before, after)
-
-
-def lessons_from(
-    model: ChatModel, folder: Path, sizes: Sizes, heldout: Sequence[Task], seed: int = 0
-) -> list[dict[str, Any]]:
-    """From rollouts that go wrong to training rows."""
-    tasks = long_chains(sizes.long, seed, "train")
-    with rollout(self_refine(model, 2), tasks, verifier=step_checker, store=folder / "long") as run:
-        print(run.report())
-        session = catch(model, run, folder / "session")
-    with session:
-        assert session.stop is not None
-        print(f"{session.stop.why} at visit {session.stop.visit.number}\n{session.state['review']}")
-        before, after = compare_prompts(session, sizes.resamples)
-        print(f"as it was: {before}\nedited: {after}\ngain: {after.against(before)}")
-        teach_caught(model, session)
-        rows = rows_of(session.run_record, heldout)
-    teach_reviews(model, folder / "long")
-    ordinary = [
-        task
-        for family, difficulty in ORDINARY.items()
-        for task in make_tasks(family, difficulty, sizes.ordinary, 2000 + seed)
-    ]
-    rollout(self_refine(model, 2), ordinary, verifier=step_checker, store=folder / "ordinary").close()
-    accept_ordinary(folder / "ordinary")
-    for name in ("long", "ordinary"):
-        with Run.open(folder / name) as run:
-            rows += rows_of(run, heldout)
-    return rows
-
-
-def report(before: Sequence[Review], after: Sequence[Review]) -> None:
-    """The mistake on held-out tasks, before and after."""
-    pairs = [(b.verdict == "right", a.verdict == "right") for b, a in zip(before, after, strict=True)]
-    both, broken, mended, neither = (
-        pairs.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))
-    )
-    low, high = newcombe(both, broken, mended, neither)
-    print(f"right solutions of {len(pairs)} held-out long chains called wrong: ")
-    print(f"  before {broken + 0 + neither + mended - broken}, after {broken + neither}")
-    print(f"  {100 * low:+.1f} to {100 * high:+.1f} points, McNemar p = {mcnemar(broken, mended):.2g}")
-
-
-SETTINGS = SftSettings(epochs=3, batch_size=32)
 
 if __name__ == "__main__":
     main()

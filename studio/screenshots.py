@@ -1,12 +1,15 @@
 """Take the pictures of docs/studio: a run of the embedded model, and a session on a rollout of it that went wrong.
 
-`python studio/screenshots.py` takes a few minutes. Not covered: whether the page works (`tests/graphs/studio/page`).
+`python studio/screenshots.py [RUN]` takes some minutes; with a recorded run of `self_refine` fewer. Not covered:
+whether the page works (`tests/graphs/studio/page`).
 """
 
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
 from pathlib import Path
+from shutil import copytree
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -16,8 +19,9 @@ from tutelage.graphs import rollout, self_refine
 from tutelage.graphs.studio import studio
 from tutelage.tools import family_answer
 from tutelage.tools.families import make_tasks
+from tutelage.traces import Run
 
-OUT = Path(__file__).parents[1] / "docs" / "studio"
+OUT = Path(__file__).resolve().parents[1] / "docs" / "studio"
 CHROMIUM = "/usr/bin/chromium"
 PATIENCE = 300_000
 """Milliseconds for a resampling on a slow machine."""
@@ -26,12 +30,15 @@ BOTH = ("light", "dark")
 Do = Callable[[Page], object]
 
 
-def record(model: ChatModel, path: Path) -> tuple[str, str, str, str]:
-    """Record a run; give its id, its longest rollout, that one's turn of most surprise, and another rollout."""
+def record(model: ChatModel, path: Path) -> None:
+    """Record a run."""
     tasks = make_tasks("arithmetic", 4, 60, 3)
-    with rollout(
-        self_refine(model, 3), tasks, verifier=family_answer, store=path, progress=False, concurrency=16
-    ) as run:
+    rollout(self_refine(model, 3), tasks, verifier=family_answer, store=path, progress=False).close()
+
+
+def chosen(path: Path) -> tuple[str, str, str, str]:
+    """Give the run's id, its longest rollout, that one's turn of most surprise, and another rollout."""
+    with Run.open(path) as run:
         turns = {each.id: list(run.turns(each.id)) for each in run.rollouts()}
         longest, other = sorted(turns, key=lambda id: -len(turns[id]))[:2]
         surprising = min(turns[longest], key=lambda turn: min(turn.logprobs or (0.0,)))
@@ -117,11 +124,15 @@ def pictures(browser: Browser, url: str, run: str, longest: str, turn: str, othe
 def main() -> int:
     """Take them."""
     OUT.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as scratch:
-        path = Path(scratch) / "arithmetic"
+    given = [Path(each).resolve() for each in sys.argv[1:2]]
+    with TemporaryDirectory() as scratch, chdir(scratch), ThreadPoolExecutor() as apart:
+        path = Path("runs/arithmetic")
         model = connect("embedded+transformers")
-        with ThreadPoolExecutor() as apart:
-            ids = apart.submit(record, model, path).result()
+        if given:
+            copytree(given[0], path)
+        else:
+            apart.submit(record, model, path).result()
+        ids = chosen(path)
         with (
             studio(path, port=0, graph=self_refine(model, 3), verifier=family_answer) as opened,
             sync_playwright() as playwright,

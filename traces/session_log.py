@@ -164,8 +164,10 @@ class SessionLog:
         """Give the events of a branch in order, those that it shares with its parents first."""
         known = {each.id: each for each in self.branches()}
         parts: list[tuple[int, int | None]] = [(branch.id, None)]
+        upto = branch.upto
         while branch.parent is not None:
-            parts.append((branch.parent, branch.upto))
+            upto = min(upto, branch.upto)
+            parts.append((branch.parent, upto))
             branch = known[branch.parent]
         return [event for number, upto in reversed(parts) for event in self._events(number, upto)]
 

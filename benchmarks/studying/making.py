@@ -42,7 +42,13 @@ def _rollout(run: Run, number: int, shape: str, speech: Speech, chance: random.R
     problem = speech.say(PROMPT_WORDS).text
     family = FAMILIES[number % len(FAMILIES)]
     reference = str(number % 100)
-    task = Task(id=f"{family}-{number}", problem=problem, reference=reference, family=family, difficulty=number % 5 + 1)
+    task = Task(
+        id=f"{family}-{number}",
+        problem=problem,
+        reference=reference,
+        family=family,
+        difficulty=number % 5 + 1,
+    )
     recorder = run.begin(task)
     written: list[tuple[str, str, bool, list[str]]] = []
     if shape == "single":
@@ -54,7 +60,9 @@ def _rollout(run: Run, number: int, shape: str, speech: Speech, chance: random.R
     rights = [chance.random() < 0.4 for _ in range(4)]
     solutions = [_solution(speech, reference, right) for right in rights]
     turns = _call(recorder, "solver", solutions, problem)
-    written += [(turn, each.text, right, []) for turn, each, right in zip(turns, solutions, rights, strict=True)]
+    written += [
+        (turn, each.text, right, []) for turn, each, right in zip(turns, solutions, rights, strict=True)
+    ]
     for _ in range(2):
         base = written[-1]
         says = chance.random() < (0.8 if base[2] else 0.3)
@@ -74,7 +82,9 @@ def _solution(speech: Speech, reference: str, right: bool) -> Said:
     return said._replace(text=f"{said.text}\nanswer: {reference if right else 'seven'}")
 
 
-def _end(recorder: RolloutRecorder, written: Sequence[tuple[str, str, bool, list[str]]], reference: str) -> None:
+def _end(
+    recorder: RolloutRecorder, written: Sequence[tuple[str, str, bool, list[str]]], reference: str
+) -> None:
     made: dict[str, str] = {}
     with recorder.together():
         for at, (turn, text, right, before) in enumerate(written):

@@ -160,7 +160,7 @@ class Branching(Standing):
 
     async def _all_settled(self, branches: Sequence[LoggedBranch]) -> None:
         for each in branches:
-            await self.bench.executions[each.id].settled()
+            await self.bench.executions[each.id].gate.settled()
 
     def _point(self, at: At | None) -> Point:
         if at is not None:
@@ -186,7 +186,7 @@ class Branching(Standing):
     def _view(self, branch: LoggedBranch, names: Mapping[int, str], edits: int) -> Branch:
         execution = self.bench.executions.get(branch.id)
         outcome: Mapping[str, Any] = branch.outcome or {}
-        status = outcome.get("status") or (execution.status if execution is not None else "stopped")
+        status = outcome.get("status") or (execution.gate.status if execution is not None else "stopped")
         return Branch(
             name=branch.name,
             rollout_id=branch.rollout,

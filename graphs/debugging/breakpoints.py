@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from tutelage.errors import UserError
 from tutelage.graphs.debugging.conditions import Condition, nearest
-from tutelage.graphs.debugging.view import Breakpoint, Place
+from tutelage.graphs.debugging.view import Breakpoint, Place, When
 
 __all__ = ["EXTRAS", "Breakpoints", "Occasion", "latest_score"]
 
@@ -29,7 +29,7 @@ Predicate = Callable[[Mapping[str, Any]], Any]
 class Occasion:
     """A moment at which a breakpoint may hold."""
 
-    at: Place
+    at: When
     node: str
     within: tuple[str, ...]
     state: Mapping[str, Any]
@@ -231,6 +231,18 @@ class Breakpoints:
                     self.remove(known.number)
                 return hit
         return None
+
+    def reason(self, hit: Breakpoint) -> str:
+        """Why a breakpoint stopped."""
+        parts = [
+            hit.node and f"{hit.at} {hit.node}",
+            hit.role and f"role {hit.role}",
+            hit.verdict and f"verdict {hit.verdict}",
+            hit.score and f"score {hit.score}",
+            None if hit.tokens is None else f"more than {hit.tokens} tokens",
+            hit.when,
+        ]
+        return f"breakpoint {hit.number}: {', '.join(part for part in parts if part)}"
 
     def _holds(self, known: Breakpoint, occasion: Occasion) -> bool:
         if known.tokens is not None:

@@ -123,7 +123,7 @@ class Changing(Standing):
 
     def _rule(self, rule: Mapping[str, Any]) -> None:
         execution = self._execution
-        if execution is None or execution.status in ("done", "failed"):
+        if execution is None or execution.gate.status in ("done", "failed"):
             raise UserError(f"branch {self.branch!r} has ended; fork(at=NUMBER) goes back to a visit")
         self._in_loop(lambda: execution.rule(rule))
 

@@ -11,25 +11,25 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Send
 
 from tutelage.agents.engine import Answer, Completion, Engine, Request
 from tutelage.agents.interception import Intercepted, Proceed, intercepting
-from tutelage.agents.rendering import rendered
-from tutelage.errors import ReplayDivergence, TutelageError
+from tutelage.errors import ReplayDivergence
 from tutelage.graphs.debugging import fields
 from tutelage.graphs.debugging.answers import joined, kind_of, recorded_failure
 from tutelage.graphs.debugging.breakpoints import Occasion
+from tutelage.graphs.debugging.gate import Gate
 from tutelage.graphs.debugging.hold import Asked, Hold, is_meant
 from tutelage.graphs.debugging.keeping import is_whole
 from tutelage.graphs.debugging.place import Crossroads, Entry, Place, Signpost, Taken, current_place, placed
 from tutelage.graphs.debugging.recorded_calls import RecordedCalls, asked_of
 from tutelage.graphs.debugging.stepping import Mode
 from tutelage.graphs.debugging.track import Track, Tracked, key_of_entry, nth_key, place_key
-from tutelage.graphs.debugging.view import Place as At
-from tutelage.graphs.debugging.view import SessionStatus, When
+from tutelage.graphs.debugging.view import When
 from tutelage.graphs.outcome import plain_value
 from tutelage.traces import RolloutRecorder, recording
 from tutelage.traces.session_log import LoggedBranch
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from tutelage.graphs.debugging.workbench import Workbench
 
 __all__ = ["Execution"]
-
-OPENED = "opened again"
 
 
 class Execution:
@@ -71,19 +69,9 @@ class Execution:
         shared = [turn for each in self.track.visits if each.branch != branch.id for turn in each.turns]
         if shared:
             recorder.follow(shared)
-        self.held: list[Hold] = []
-        self.mode = mode or Mode("step")
-        self.status: SessionStatus = "running"
+        self.gate = Gate(bench.breakpoints, self._log, self.track.holds, mode, begun=bool(self.track.visits))
         self.error: str | None = None
-        self.last: Entry | None = None
-        """The node of the newest event, through which the state can be read."""
         self._quiet = quiet
-        self._restore = {} if mode is not None else dict(self.track.holds)
-        """Where it was held, and is to be held again, by the keys of the visits."""
-        self._order = list(self._restore)
-        self._pausing: str | None = (
-            OPENED if mode is None and self.track.visits and not self._restore else None
-        )
         self._seen: dict[str, int] = {}
         self._asked: dict[str, int] = {}
         self._nths: dict[tuple[str, str], int] = {}
@@ -92,9 +80,7 @@ class Execution:
         self._failed: BaseException | None = None
         self._tokens = sum(sum(each.tokens) for each in self.track.visits)
         self._tokens_before = self._tokens
-        self._held_seconds: dict[str, float] = {}
         self._clocks: dict[str, float] = {}
-        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -103,12 +89,6 @@ class Execution:
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run())
 
-    async def settled(self) -> None:
-        """Wait until it is held or has ended."""
-        while self.status == "running":
-            self._changed.clear()
-            await self._changed.wait()
-
     async def stop(self) -> None:
         """Leave it where it is; it can be taken up again."""
         if self._task is not None and not self._task.done():
@@ -116,29 +96,6 @@ class Execution:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-
-    def go(self, mode: Mode) -> None:
-        """Let the hold that is looked at go on; where others wait, the next one is looked at.
-
-        Where it is no single step, neighbours in the same super-step go on with it that nothing but a step has held.
-        """
-        released = [self.held.pop(0)]
-        if mode.kind != "step":
-            released += [each for each in self.held if each.passing and _goes_along(each, mode)]
-            self.held = [each for each in self.held if each not in released]
-        self.mode = mode
-        for hold in released:
-            self._log("go", hold.visit.key, {})
-            if not hold.released.done():
-                hold.released.set_result(None)
-        if self.held:
-            self._announce(self.held[0])
-        else:
-            self.status = "running"
-
-    def pause(self) -> None:
-        """Hold the next event."""
-        self._pausing = "pause"
 
     def _log(
         self, kind: str, key: str, data: Mapping[str, Any], contents: Mapping[bytes, bytes] | None = None
@@ -156,13 +113,12 @@ class Execution:
         except Exception as error:
             outcome = self.bench.failed(self.recorder, error)
         self.error = outcome.get("error")
-        self.status = outcome["status"]
         self.branch = replace(self.branch, outcome=outcome)
-        self._changed.set()
+        self.gate.ended(outcome["status"])
 
     def _finished(self) -> None:
         """Write the state down that the graph ended with; what it gives back may be less."""
-        entry = self.last
+        entry = self.gate.last
         while entry is not None and entry.parent is not None:
             entry = entry.parent
         if entry is not None:
@@ -175,24 +131,24 @@ class Execution:
         key = key_of_entry(entry, self._seen)
         visit = self.track.get(key) or self._begin(key, entry)
         entry.note = visit
-        self.last = entry
+        self.gate.last = entry
         self._entries[place_key(entry)] = entry
         for when, name, value in visit.edits:
-            if when == "before":
-                self._change_before(entry, name, self.bench.keeper.get(value))
+            if when != "after":
+                self._change_state(entry, name, self.bench.keeper.get(value), read=when == "before")
         if visit.ended is not None and visit.result is not None:
-            if self._restored(visit, "after"):
+            if self.gate.restores(visit, "after"):
                 await self._gate(entry, visit, "after")
             result = self.bench.keeper.get(visit.result)
             return Taken(result=fields.with_edits(entry, result, self._edits_after(visit)), served=True)
-        if visit.error is not None and (visit.raised or self._restored(visit, "error")):
+        if visit.error is not None and (visit.raised or self.gate.restores(visit, "error")):
             decided = await self._failed_before(entry, visit)
             if decided is not None:
                 return decided
         else:
             await self._gate(entry, visit, "before")
         visit.status = "running"
-        self._held_seconds.pop(key, None)
+        self.gate.forget_idle(key)
         self._clocks[key] = time.perf_counter()
         return Taken(input=entry.input)
 
@@ -219,7 +175,7 @@ class Execution:
     async def leave(self, entry: Entry, result: Any) -> Any:
         """See `Watcher.leave`."""
         visit: Tracked = entry.note
-        self.last = entry
+        self.gate.last = entry
         result = fields.identified(entry, result)
         self._end(entry, visit, result)
         await self._gate(entry, visit, "after")
@@ -350,11 +306,11 @@ class Execution:
 
     def edit_state(self, hold: Hold, name: str, value: Any) -> None:
         """Change a field of the state where it is held."""
-        when = "before" if hold.when in ("before", "prompt", "diverged", "asks") else "after"
+        when = {"before": "before", "after": "after", "error": "after"}.get(hold.when, "during")
         contents: dict[bytes, bytes] = {}
         kept = self.bench.keeper.must_keep(value, contents)
-        if when == "before":
-            self._change_before(hold.entry, name, value)
+        if when != "after":
+            self._change_state(hold.entry, name, value, read=when == "before")
         self._log("edit", hold.visit.key, {"when": when, "field": name, "value": kept}, contents)
 
     def edit_request(self, hold: Hold, request: Request, said: str | None) -> None:
@@ -404,12 +360,14 @@ class Execution:
     def _seconds(self, visit: Tracked) -> float:
         """How long a visit has run, the time for which it was held left out."""
         clock = self._clocks.get(visit.key)
-        return 0.0 if clock is None else time.perf_counter() - clock - self._held_seconds.get(visit.key, 0.0)
+        return 0.0 if clock is None else time.perf_counter() - clock - self.gate.idle(visit.key)
 
-    def _change_before(self, entry: Entry, name: str, value: Any) -> None:
+    def _change_state(self, entry: Entry, name: str, value: Any, *, read: bool) -> None:
+        """Change a field of the running state; `read` says that the node has not begun and is to read it."""
         if name in entry.channels:
             fields.write(entry, name, value)
-        entry.input = fields.changed_input(entry, name, value)
+        if read:
+            entry.input = fields.changed_input(entry, name, value)
 
     def _edits_after(self, visit: Tracked) -> dict[str, Any]:
         return {name: self.bench.keeper.get(value) for when, name, value in visit.edits if when == "after"}
@@ -427,91 +385,16 @@ class Execution:
         visit.tokens = (visit.tokens[0] + read, visit.tokens[1] + said)
         self._tokens += read + said
 
-    def _restored(self, visit: Tracked, when: When) -> bool:
-        hold = self._restore.get(visit.key)
-        return hold is not None and hold["when"] == when
-
     async def _gate(self, entry: Entry, visit: Tracked, when: When, **about: Any) -> Hold | None:
-        """Hold here if somebody wants it; give the hold once it is released."""
+        """Hold here if somebody wants it; give the hold once it is let go."""
         if self._quiet:
             return None
-        found = self._reason(entry, visit, when, about)
-        if found is None:
-            return None
-        hold = Hold(
-            entry, visit, when, found[0], asyncio.get_running_loop().create_future(), found[1], **about
-        )
-        if hold.request is not None and hold.engine is not None:
-            with suppress(TutelageError):
-                shown = await rendered(hold.engine, hold.request)
-                hold.text, hold.token_ids = (shown.text, shown.token_ids) if shown else (None, None)
-        if visit.ended is None and when != "error":
-            visit.status = "held"
-        self.held.append(hold)
-        self._log("hold", visit.key, {"when": when, "why": hold.why, "breakpoint": hold.breakpoint})
-        if not self._restore:
-            self.held.sort(key=lambda each: self._place(each.visit.key))
-            self._announce(self.held[0])
-        since = time.perf_counter()
-        await hold.released
-        self._idle(entry, time.perf_counter() - since)
-        if visit.status == "held":
-            visit.status = "running"
-        return hold
+        occasion = partial(self._occasion, entry, visit, when, about)
+        return await self.gate.pass_by(entry, visit, when, occasion, **about)
 
-    def _announce(self, hold: Hold) -> None:
-        self.last = hold.entry
-        self.status = "stopped"
-        self._changed.set()
-
-    def _place(self, key: str) -> int:
-        """Where in the queue a hold belongs: as it was before, new ones behind."""
-        return self._order.index(key) if key in self._order else len(self._order)
-
-    def _idle(self, entry: Entry | None, seconds: float) -> None:
-        while entry is not None:
-            key = entry.note.key
-            self._held_seconds[key] = self._held_seconds.get(key, 0.0) + seconds
-            entry = entry.parent
-
-    def _reason(
-        self, entry: Entry, visit: Tracked, when: When, about: Mapping[str, Any]
-    ) -> tuple[str, int | None] | None:
-        """Why to hold here; `None` to go on."""
-        if self._restored(visit, when):
-            hold = self._restore.pop(visit.key)
-            return hold["why"], hold["breakpoint"]
-        if when == "error":
-            return "error", None
-        if when == "asks":
-            return "it asks", None
-        if when == "diverged":
-            return "it leaves the record", None
-        if self._restore:
-            if not self._left_behind(visit, when):
-                return None
-            self._restore = {}
-            return OPENED, None
-        if self._pausing is not None:
-            why, self._pausing = self._pausing, None
-            return why, None
-        hit = self.bench.breakpoints.hit(self._occasion(entry, visit, when, about))
-        self._tokens_before = self._tokens
-        if hit is not None:
-            return self.bench.reason(hit), hit.number
-        parent = None if entry.parent is None else entry.parent.note.key
-        if self.mode.stops(visit.key, len(visit.within), when, parent, visit.step):
-            return self.mode.kind, None
-        return None
-
-    def _left_behind(self, visit: Tracked, when: When) -> bool:
-        """Whether the place where it was held will not come again: the graph went another way, or came further."""
-        if visit.key in self._restore:
-            return when == "after"
-        return visit.seq > max(int(each["seq"]) for each in self._restore.values())
-
-    def _occasion(self, entry: Entry, visit: Tracked, when: At, about: Mapping[str, Any]) -> Occasion:
+    def _occasion(self, entry: Entry, visit: Tracked, when: When, about: Mapping[str, Any]) -> Occasion:
         request: Request | None = about.get("request")
+        before, self._tokens_before = self._tokens_before, self._tokens
         state = self.state_at(entry, visit)
         last = request.messages[-1].get("content") if request and request.messages else ""
         return Occasion(
@@ -522,7 +405,7 @@ class Execution:
             written=visit.changed,
             role=None if request is None else request.role,
             tokens=self._tokens,
-            before=self._tokens_before,
+            before=before,
             step=visit.step,
             visit=visit.number,
             prompt=last if isinstance(last, str) else str(last),
@@ -537,9 +420,3 @@ class Execution:
             state.update({name: get(kept) for name, kept in written.items() if kept and is_whole(kept)})
         state.update(self._edits_after(visit))
         return state
-
-
-def _goes_along(hold: Hold, mode: Mode) -> bool:
-    """Whether a held neighbour goes on with the one that is let go."""
-    parent = None if hold.entry.parent is None else hold.entry.parent.note.key
-    return mode.kind != "next" or mode.beside(len(hold.visit.within), parent, hold.visit.step)

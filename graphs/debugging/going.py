@@ -51,12 +51,12 @@ class Going(Standing):
     def pause(self) -> None:
         """Hold at the next event; from any thread."""
         if self._execution is not None:
-            self._execution.pause()
+            self._execution.gate.pause()
 
     def wait(self) -> Stop | None:
         """Wait until it is held or has ended."""
         if self._execution is not None:
-            self.bench.do(self._execution.settled())
+            self.bench.do(self._execution.gate.settled())
         return self.stop
 
     def answer(self, value: Any) -> Stop | None:
@@ -97,8 +97,8 @@ class Going(Standing):
 
 
 async def _gone_on(execution: Execution, mode: Mode) -> None:
-    execution.go(mode)
-    await execution.settled()
+    execution.gate.go(mode)
+    await execution.gate.settled()
 
 
 def mode_from(kind: ModeKind, hold: Hold) -> Mode:

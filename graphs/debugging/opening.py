@@ -151,7 +151,7 @@ def _first(bench: Workbench, *, new: bool) -> Session:
         branch, recorder = bench.make_branch(MAIN)
         bench.execute(branch, recorder, mode=Mode("start"))
         return Session(bench, branch)
-    bench.tidy()
+    bench.take_up()
     return Session(bench, bench.latest())
 
 

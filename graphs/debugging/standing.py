@@ -64,7 +64,7 @@ class Standing:
     def status(self) -> SessionStatus:
         """Where it is: stopped, running, done or failed."""
         if self._execution is not None:
-            return self._execution.status
+            return self._execution.gate.status
         outcome = self._logged.outcome or {}
         status: SessionStatus = "failed" if outcome.get("status") == "failed" else "done"
         return status
@@ -107,11 +107,13 @@ class Standing:
     def state(self) -> dict[str, Any]:
         """The state of the graph that is looked at; after a node with what it wrote."""
         execution = self._execution
-        if execution is None or execution.last is None:
+        if execution is None or execution.gate.last is None:
             return self._last_state()
         hold = self._held
         if hold is None:
-            return self._last_state() if execution.status != "running" else fields.read(execution.last)
+            return (
+                self._last_state() if execution.gate.status != "running" else fields.read(execution.gate.last)
+            )
         entry = hold.entry
         if self._outer == 0:
             return execution.state_at(entry, hold.visit)
@@ -191,7 +193,7 @@ class Standing:
     @property
     def _held(self) -> Hold | None:
         execution = self._execution
-        return execution.held[0] if execution is not None and execution.held else None
+        return execution.gate.held[0] if execution is not None and execution.gate.held else None
 
     def _must_be_held(self) -> Hold:
         hold = self._held

@@ -44,7 +44,7 @@ class Tracked:
     result: str | None = None
     after: Mapping[str, str | None] | None = None
     edits: list[tuple[str, str, str]] = field(default_factory=list)
-    """When ("before", "after"), which field, and the name of its value."""
+    """When ("before", "during", "after"), which field, and the name of its value."""
     prompts: list[Mapping[str, Any]] = field(default_factory=list)
     """What a person changed in its model calls that are not answered yet."""
     answers: list[str] = field(default_factory=list)

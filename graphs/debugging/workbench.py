@@ -26,7 +26,6 @@ from tutelage.graphs.debugging.recorded_calls import RecordedCalls
 from tutelage.graphs.debugging.spelling import Tokenizers
 from tutelage.graphs.debugging.stepping import Mode
 from tutelage.graphs.debugging.track import Track
-from tutelage.graphs.debugging.view import Breakpoint
 from tutelage.graphs.debugging.watching import App, watched
 from tutelage.graphs.outcome import judge, plain_state, record
 from tutelage.tools import Verifier
@@ -84,6 +83,7 @@ class Workbench:
         self.loop = LoopThread("tutelage-debug")
         self.tokenizers = Tokenizers()
         self.executions: dict[int, Execution] = {}
+        self._taken_up: dict[int, RolloutRecorder] = {}
         self._given = given
         self._context = context
         self._watched = watched(app, patient=True)
@@ -210,7 +210,10 @@ class Workbench:
         if rollout.status in ("done", "failed"):
             self.log.end(branch.id, self._outcome_of(rollout))
             return None
-        return self.execute(branch, self.run.resume(branch.rollout))
+        held = (
+            self._taken_up.pop(branch.id) if branch.id in self._taken_up else self.run.resume(branch.rollout)
+        )
+        return self.execute(branch, held)
 
     def execute(
         self,
@@ -229,7 +232,7 @@ class Workbench:
     async def _started(self, execution: Execution, *, wait: bool) -> None:
         execution.start()
         if wait:
-            await execution.settled()
+            await execution.gate.settled()
 
     def track_of(self, branch: LoggedBranch) -> Track:
         """Give the visits of a branch that has ended."""
@@ -246,12 +249,16 @@ class Workbench:
             named += ["/".join((*within, each)) for each in nodes]
         return named
 
-    def tidy(self) -> None:
-        """Drop what a killed process left of a resampling."""
+    def take_up(self) -> None:
+        """Let the branches that have not ended count again; drop what a killed process left of a resampling."""
         for each in self.log.branches():
-            if each.kind == "sample" and each.outcome is None and not each.dropped:
+            if each.outcome is not None or each.dropped:
+                continue
+            if each.kind == "sample":
                 self.run.drop(each.rollout)
                 self.log.drop(each.id)
+            elif self.run.rollout(each.rollout).status not in ("done", "failed"):
+                self._taken_up[each.id] = self.run.resume(each.rollout)
 
     def latest(self) -> LoggedBranch:
         """Give the branch that somebody did something on last."""
@@ -269,18 +276,6 @@ class Workbench:
             "passed": None if score is None else score.passed,
             "value": None if score is None else score.value,
         }
-
-    def reason(self, hit: Breakpoint) -> str:
-        """Why a breakpoint stopped."""
-        parts = [
-            hit.node and f"{hit.at} {hit.node}",
-            hit.role and f"role {hit.role}",
-            hit.verdict and f"verdict {hit.verdict}",
-            hit.score and f"score {hit.score}",
-            None if hit.tokens is None else f"more than {hit.tokens} tokens",
-            hit.when,
-        ]
-        return f"breakpoint {hit.number}: {', '.join(part for part in parts if part)}"
 
     def name_of(self, router: Any) -> str:
         """The name of the function of a conditional edge."""

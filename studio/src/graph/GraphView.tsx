@@ -15,7 +15,7 @@ export interface GraphMarks {
   chosen?: string | null;
 }
 /** How far a tall graph is made smaller before it scrolls. */
-const SMALLEST = 0.62;
+const SMALLEST = 0.7;
 
 interface Properties {
   graph: GraphData;
@@ -130,7 +130,10 @@ export function GraphView({ graph, marks, onNode, action, label }: Properties) {
       viewBox={`0 0 ${placed.width} ${placed.height}`}
       role="group"
       aria-label={label}
-      style={{ maxWidth: `${placed.width}px`, maxHeight: `${placed.height}px`, minHeight: `${SMALLEST * placed.height}px` }}
+      style={{
+        maxWidth: `${placed.width}px`,
+        maxHeight: `min(${placed.height}px, max(${SMALLEST * placed.height}px, var(--graph-room)))`,
+      }}
     >
       <defs>
         {["arrow", "arrow-taken"].map((id) => (

@@ -137,7 +137,7 @@ def test_states_of_classes_are_read_and_set(line: Any, state: Any) -> None:
 
 
 def test_a_state_without_fields_is_one_field() -> None:
-    graph: StateGraph[Any, Any, Any, Any] = StateGraph(list)  # type: ignore[type-var]
+    graph: StateGraph[Any, Any, Any, Any] = StateGraph(list)
     graph.add_node("one", lambda state: ["one"])
     graph.add_node("two", lambda state: [*state, "two"])
     graph.add_edge(START, "one")

@@ -96,7 +96,7 @@ def test_an_engine_that_fails_is_an_error_of_its_node(line: Any, at: At) -> None
 def test_a_retry_policy_is_followed_after_every_stop(line: Any, at: At) -> None:
     ran: Ran = []
     graph: Any = line(last="last")
-    graph.add_node("flaky", flaky(ran), retry_policy=RetryPolicy(initial_interval=0.01))
+    graph.add_node("flaky", flaky(ran), retry_policy=RetryPolicy(initial_interval=0.01, jitter=False))
     graph.add_edge("last", "flaky")
     with debug(graph, "p") as session:
         session.go()
@@ -136,7 +136,7 @@ def test_a_failed_try_is_not_run_again_when_the_session_is_opened_again(
         ran: Ran = []
         if policy == "retry":
             graph: Any = line()
-            graph.add_node("flaky", flaky(ran), retry_policy=RetryPolicy(initial_interval=0.01))
+            graph.add_node("flaky", flaky(ran), retry_policy=RetryPolicy(initial_interval=0.01, jitter=False))
             graph.add_node("last", lambda state: {"log": ["last"]})
             graph.add_edge(START, "flaky")
             graph.add_edge("flaky", "last")

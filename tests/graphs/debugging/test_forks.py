@@ -113,7 +113,7 @@ def random_graph(shape: list[int], wide: int, deep: bool) -> Any:
     st.booleans(),
     st.data(),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_fork_from_any_point_of_any_graph_ends_as_its_parent(
     shape: list[int], wide: int, deep: bool, data: Any
 ) -> None:
@@ -136,7 +136,11 @@ def test_nothing_that_a_fork_shares_with_its_parent_runs_again(line: Any) -> Non
     ran: list[str] = []
 
     def note(name: str) -> Any:
-        return lambda state: (ran.append(name), {"log": [name]})[1]
+        def node(state: Any) -> dict[str, Any]:
+            ran.append(name)
+            return {"log": [name]}
+
+        return node
 
     with debug(line(a=note("a"), b=note("b"), c=note("c")), "p") as session:
         session.go()
@@ -221,6 +225,22 @@ def test_a_fork_of_a_fork_and_the_tree_of_branches(nested: Any) -> None:
         ]
 
 
+def test_a_fork_of_a_fork_from_before_where_they_parted(line: Any, at: At) -> None:
+    with debug(line(one="1", two="2", three="3"), "p") as session:
+        session.until("two")
+        session.set("said", "main")
+        fork = session.fork(name="fork")
+        fork.step()
+        fork.set("said", "fork")
+        early = fork.fork(at=1, name="early")
+        assert (at(early), early.state) == ("before one", {"problem": "p", "log": []})
+        finished(early)
+        assert early.state == {"problem": "p", "log": ["1", "2", "3"]}
+        assert [visit.branch for visit in early.visits()] == ["early"] * 3
+        after = fork.fork(at=(1, "after"), name="after")
+        assert finished(after).state == {"problem": "p", "log": ["1", "2", "3"]}
+
+
 def test_branches_are_named_switched_to_and_dropped(line: Any, at: At) -> None:
     with debug(line(one="1", two="2"), "p") as session:
         fork = session.fork(name="try")
@@ -269,3 +289,13 @@ def test_all_branches_are_there_when_a_session_is_opened_again(nested: Any, at: 
             "two": "done",
             "three": "done",
         }
+
+
+def test_a_fork_may_go_back_beyond_where_its_parent_left(line: Any, at: Any) -> None:
+    with debug(line(one="1", two="2", three="3"), "p") as session:
+        session.until("three")
+        one = session.fork(name="one")
+        two = one.fork(at=2, name="two")
+        assert (at(two), [visit.number for visit in two.visits()]) == ("before two", [1, 2])
+        two.go()
+        assert two.state["log"] == ["1", "2", "3"]

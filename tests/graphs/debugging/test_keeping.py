@@ -72,7 +72,7 @@ PLAIN = st.recursive(
 
 
 @given(PLAIN)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_plain_data_comes_back_exactly(
     tmp_path_factory: pytest.TempPathFactory, line: Any, value: Any
 ) -> None:

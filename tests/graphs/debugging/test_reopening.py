@@ -196,6 +196,22 @@ def test_where_the_graph_was_mended_it_stops_at_the_first_thing_that_is_new(
         assert session.state["log"] == ["1", "2", "o", "l"]
 
 
+@pytest.mark.parametrize("gone", ["left", "right"])
+def test_one_of_two_held_neighbours_is_gone_from_the_mended_graph(
+    fan: Any, tmp_path: Path, at: At, gone: str
+) -> None:
+    nodes = {"left": "l", "right": "r"}
+    with debug(fan(**nodes), "p", store=tmp_path) as session:
+        session.next()
+        assert at(session) == "before left"
+    del nodes[gone]
+    with debug(fan(**nodes), store=tmp_path) as session:
+        (other,) = nodes
+        assert at(session) == f"before {other}"
+        session.go()
+        assert session.state["log"] == ["split", nodes[other], "join"]
+
+
 def test_messages_keep_their_ids(tmp_path: Path, at: At) -> None:
     graph: StateGraph[Any, Any, Any, Any] = StateGraph(MessagesState)
     graph.add_node("say", lambda state: {"messages": [("ai", "one"), {"role": "ai", "content": "two"}]})

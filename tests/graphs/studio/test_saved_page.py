@@ -29,15 +29,20 @@ class Elements(HTMLParser):
         super().__init__()
         self.found: list[tuple[str, dict[str, str | None]]] = []
         self.texts: list[str] = []
+        self._inside = False
         self.feed(page)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, dict(attributes)))
         self.texts.append("")
+        self._inside = True
 
     def handle_data(self, data: str) -> None:
-        if self.texts:
+        if self.texts and self._inside:
             self.texts[-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = False
 
     def text_of(self, tag: str, **attributes: str) -> str:
         (text,) = (

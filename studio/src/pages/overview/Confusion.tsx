@@ -29,7 +29,7 @@ export function Confusion({ table, run }: { table: number[][]; run: string }) {
   const agreed = (table[0]?.[0] ?? 0) + (table[1]?.[1] ?? 0);
   return (
     <>
-      <table class="confusion">
+      <table class={`confusion ${rows.length === 2 ? "two" : ""}`}>
         <thead>
           <tr>
             <td />

@@ -19,6 +19,7 @@ import { judged } from "./judged";
 import { Scores } from "./Scores";
 import { Timeline } from "./Timeline";
 import { TurnPanel } from "./TurnPanel";
+import { useTurnKeys } from "./turnKeys";
 
 function debug(run: string, rollout: string): void {
   post("/api/sessions", { run, rollout }).then(
@@ -100,14 +101,8 @@ function Whole({
   const turns = useMemo(() => judged(view), [view]);
   const row = turns.find((turn) => turn.id === chosen) ?? turns[0];
   const choose = (id: string, replacing = false) => go(links.turn(run, rollout.id, id), replacing);
-  const move = (by: number) => {
-    const at = turns.findIndex((turn) => turn.id === row?.id);
-    const to = turns[Math.max(0, Math.min(turns.length - 1, at + by))];
-    if (to) choose(to.id, true);
-  };
+  useTurnKeys(run, rollout.id, turns, row);
   useShortcuts("rollout", {
-    next: () => move(1),
-    previous: () => move(-1),
     debug: () => {
       if (!isSaved && server.value?.graph) debug(run, rollout.id);
     },

@@ -4,7 +4,7 @@ import { useRef } from "preact/hooks";
 import { api } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { TurnRow, TurnView } from "../../api/types";
-import { go, links } from "../../router";
+import { links } from "../../router";
 import { brief, clock, count, plain, seconds } from "../../text/format";
 import { printable } from "../../text/printable";
 import { copy, linkTo } from "../../ui/copy";
@@ -90,25 +90,10 @@ function Whole({
   const jump = useRef<(() => void) | null>(null);
   const { turn } = view;
   useShortcuts("rollout", {
-    tokens: () => {
-      asTokens.value = !asTokens.value;
-    },
-    raw: () => {
-      rawPrompt.value = !rawPrompt.value;
-    },
     surprise: () => {
       asTokens.value = true;
       requestAnimationFrame(() => jump.current?.());
     },
-    parent: () => {
-      const one = view.parents[0];
-      if (one) go(links.turn(run, rollout, one.id));
-    },
-    child: () => {
-      const one = view.children[0];
-      if (one) go(links.turn(run, rollout, one.id));
-    },
-    copy: () => void copy(linkTo(links.turn(run, rollout, turn.id)), "the link to this turn"),
   });
   return (
     <>

@@ -2,7 +2,7 @@
 import type { Fields } from "../../api/types";
 import { has, quoted, toggled } from "./language";
 
-function chips(fields: Fields | undefined): { term: string; name: string }[] {
+function chips(fields: Fields | undefined, running: boolean): { term: string; name: string }[] {
   const found = [
     { term: "passed:true", name: "right" },
     { term: "passed:false", name: "wrong" },
@@ -10,7 +10,7 @@ function chips(fields: Fields | undefined): { term: string; name: string }[] {
     { term: "verdict:wrong", name: "a verdict “wrong”" },
     { term: "rounds>0", name: "refined" },
   ];
-  if (fields?.statuses.includes("running")) found.push({ term: "status:running", name: "running" });
+  if (running) found.push({ term: "status:running", name: "running" });
   if ((fields?.families.length ?? 0) > 1) {
     for (const family of fields?.families.slice(0, 6) ?? [])
       found.push({ term: `family:${quoted(family)}`, name: family });
@@ -21,15 +21,17 @@ function chips(fields: Fields | undefined): { term: string; name: string }[] {
 export function Chips({
   filter,
   fields,
+  running,
   change,
 }: {
   filter: string;
   fields: Fields | undefined;
+  running: boolean;
   change: (filter: string) => void;
 }) {
   return (
     <div class="chips" role="group" aria-label="Quick filters">
-      {chips(fields).map((chip) => (
+      {chips(fields, running).map((chip) => (
         <button
           key={chip.term}
           class="chip"

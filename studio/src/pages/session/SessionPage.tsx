@@ -81,7 +81,9 @@ function Picture({ view }: { view: SessionView }) {
     [view],
   );
   const press = (id: string) => {
-    const there = breakpoints.find((each) => each.node !== null && (each.node === id || id.endsWith(`/${each.node}`)));
+    const there = breakpoints.find(
+      (each) => each.node !== null && (each.node === id || id.endsWith(`/${each.node}`)),
+    );
     void (there ? act("clear", { number: there.number }) : act("break", { node: id, at: "before" }));
   };
   return (

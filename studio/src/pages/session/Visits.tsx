@@ -1,4 +1,5 @@
 // The visits along the branch's path: what ran, how long, and what each changed; a press forks before one.
+import { useEffect, useRef } from "preact/hooks";
 import type { SessionView, Visit } from "../../api/session";
 import { links } from "../../router";
 import { count, seconds } from "../../text/format";
@@ -66,6 +67,11 @@ function Row({ visit, view, longest }: { visit: Visit; view: SessionView; longes
 }
 
 export function Visits({ view }: { view: SessionView }) {
+  const list = useRef<HTMLOListElement>(null);
+  const held = view.stop?.visit.number ?? view.visits.length;
+  useEffect(() => {
+    list.current?.children[held - 1]?.scrollIntoView({ block: "nearest" });
+  }, [held, view.branch]);
   const longest = Math.max(0, ...view.visits.map((visit) => visit.seconds ?? 0));
   return (
     <section class="panel visits-panel" aria-label="Visits">
@@ -76,7 +82,7 @@ export function Visits({ view }: { view: SessionView }) {
       {view.visits.length === 0 ? (
         <p class="nothing">Nothing has run yet.</p>
       ) : (
-        <ol class="visits">
+        <ol class="visits" ref={list}>
           {view.visits.map((visit) => (
             <Row key={visit.key} visit={visit} view={view} longest={longest} />
           ))}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tutelage.agents import ChatModel, connect, scripted
 from tutelage.graphs import debug, rollout, self_refine
@@ -18,6 +18,7 @@ from tutelage.traces import Run, Store
 from tutelage.types import Sampling, Score, Task
 
 CHROMIUM = "/usr/bin/chromium"
+expect.set_options(timeout=20_000)
 
 HOSTILE = (
     "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"

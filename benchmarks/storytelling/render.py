@@ -1,0 +1,73 @@
+"""The story's part of docs/results.md."""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["render"]
+
+QUESTIONS = {
+    "class": "right solution of a chain of 7 to 9 operations, not called right",
+    "longer": "the same for 10 and 11 operations, which no row had",
+    "opposite": "wrong solution of a chain of 7 to 9, called right",
+    "ordinary_verdicts": "false verdict on an ordinary task",
+    "ordinary_solved": "ordinary task not solved in one shot",
+    "ordinary_loop": "ordinary task not solved by the loop",
+    "long_solved": "chain of 7 to 9 not solved in one shot",
+    "long_loop": "chain of 7 to 9 not solved by the loop",
+}
+
+
+def render(result: Mapping[str, Any]) -> str:
+    """All figures, as Markdown."""
+    seeds = result["seeds"]
+    first = seeds[0]
+    lines = [
+        "## The story of a false verdict",
+        "",
+        "From rollouts that go wrong to a model that no longer makes the mistake: see [story.md](story.md). Errors on "
+        "held-out tasks before and after training; the change in points of the share that goes well, with its paired "
+        f"95 % interval and exact McNemar p. Seeds 0 to {len(seeds) - 1}, two CPU cores, vLLM.",
+        "",
+        "| error | n | " + " | ".join(f"seed {at}" for at in range(len(seeds))) + " |",
+        "|---|---:|" + "---|" * len(seeds),
+    ]
+    for name, text in QUESTIONS.items():
+        cells = " | ".join(change(seed[name]) for seed in seeds)
+        lines.append(f"| {text} | {first[name]['n']} | {cells} |")
+    lengths = ", ".join(
+        f"{length}: {found['errors_before']} → {found['errors_after']} of {found['n']}"
+        for length, found in first["by_length"].items()
+    )
+    lines += ["", f"The mistake by the number of operations (seed 0): {lengths}."]
+    lines += [
+        "",
+        "Spoilt rollouts, run on from the false review 32 times as it was asked and 32 times as edited:",
+        "",
+    ]
+    lines += [f"- {spoilt(each)}" for each in first["caught"]]
+    if control := first.get("control"):
+        text = change(control["class"])
+        lines += ["", f"Control, trained on the ordinary rows alone: the mistake {text}."]
+    rows = "; ".join(
+        f"{seed['rows']['long'] + seed['rows']['caught']} of long chains, {seed['rows']['ordinary']} ordinary"
+        for seed in seeds
+    )
+    return "\n".join([*lines, "", f"Rows: {rows}."])
+
+
+def change(found: Mapping[str, Any]) -> str:
+    """Errors before and after, and the gain."""
+    low, high = found["interval"]
+    return (
+        f"{found['errors_before']} → {found['errors_after']} "
+        f"({100 * found['gain']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}], p = {found['p']:.1g})"
+    )
+
+
+def spoilt(found: Mapping[str, Any]) -> str:
+    """One spoilt rollout."""
+    low, high = found["interval"]
+    return (
+        f"`{found['problem']}` {found['passed_before']} → {found['passed_after']} of {found['resamples']} end right: "
+        f"{100 * found['gain']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}], Fisher p = {found['gain_p']:.1g}"
+    )

@@ -88,7 +88,7 @@ def test_the_studio_opens_answers_and_closes_cleanly(recorded: "Recorded", tmp_p
 def test_a_wider_address_asks_for_its_token(recorded: "Recorded", tmp_path: Path) -> None:
     with open_studio(tmp_path, "runs", "--host", "0.0.0.0") as told:
         assert "?token=" in told["url"]
-        local, _, token = f"http://127.0.0.1:{told['port']}/", *told["url"].partition("?token=")[1:]
+        local, token = f"http://127.0.0.1:{told['port']}/", str(told["url"]).partition("?token=")[2]
         with pytest.raises(urllib.error.HTTPError, match="401"):
             get(f"{local}api/runs")
         request = urllib.request.Request(f"{local}api/runs", headers={"Authorization": f"Bearer {token}"})

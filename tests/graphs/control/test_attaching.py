@@ -5,8 +5,9 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -195,9 +196,17 @@ def test_another_user_is_turned_away(start: Start, monkeypatch: pytest.MonkeyPat
     assert batch.attach().status().total == 4
 
 
-def test_a_directory_that_is_not_safe_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime, elsewhere = tmp_path / "runtime", tmp_path / "elsewhere"
-    runtime.mkdir()
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A directory whose path leaves room for a socket's name."""
+    with TemporaryDirectory(dir="/tmp") as path:
+        yield Path(path)
+
+
+def test_a_directory_that_is_not_safe_is_not_used(
+    tmp_path: Path, short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime, elsewhere = short_path, tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     own = place_for(tmp_path / "run").parent

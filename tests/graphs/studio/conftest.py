@@ -56,12 +56,11 @@ def solve(recorder: RolloutRecorder, *rights: bool, said: tuple[bool | None, ...
     before, made = None, None
     for at, right in enumerate(rights):
         text = f"step {at}\nanswer: {'42' if right else '7'}"
+        parents: list[str] = []
         if before is not None:
             (review,) = say(recorder, "reviewer", f"review {at}", node="review", parents=[before])
             judge(recorder, review, said[at - 1])
             parents = [before, review]
-        else:
-            parents = []
         role, node = ("refiner", "refine") if at else ("solver", "solve")
         (before,) = say(recorder, role, text, node=node, parents=parents)
         made = recorder.candidate(

@@ -37,7 +37,8 @@ def opening(folder: Path, turns: int, shape: str, repeats: int) -> dict[str, Any
         `ready_s`: until all columns and texts are in memory; `filter_ms`: the slowest filter's median, and `filters`.
     """
     directory = folder / f"{shape}-{turns}"
-    make_run(directory, turns, shape)
+    if not directory.exists():
+        make_run(directory, turns, shape)
     opened, ready = [], []
     found: dict[str, float] = {}
     for _ in range(repeats):

@@ -259,6 +259,16 @@ def test_branches_are_named_switched_to_and_dropped(line: Any, at: At) -> None:
         assert session.fork(at=1).branch == "fork-1"
 
 
+def test_what_was_dropped_goes_on_no_more(line: Any) -> None:
+    with debug(line(one="1", two="2"), "p") as session:
+        fork = session.fork(name="gone")
+        session.drop("gone")
+        with pytest.raises(UserError, match="dropped"):
+            fork.go()
+        with pytest.raises(UserError, match="dropped"):
+            session.drop("gone")
+
+
 def test_a_dropped_branch_whose_fork_goes_on_stays_its_parent(line: Any) -> None:
     with debug(line(one="1", two="2", three="3"), "p") as session:
         parent = session.fork(name="parent")

@@ -67,16 +67,23 @@ def tell(
             caught.append({"problem": session.task.problem, **resampled(as_it_was, edited)})
             if nth == 0:
                 story.teach(model, session)
-                taught += story.rows_of(session.run_record, exam.tasks)
+                taught += story.rows_of(session.run_record, exam.tasks, taught=True)
     story.teach_batch(model, folder / "long")
-    story.accept_ordinary(folder / "ordinary")
-    long, ordinary = (story.rows_of(folder / name, exam.tasks) for name in ("long", "ordinary"))
-    say(f"seed {seed}: {len(taught)} + {len(long)} + {len(ordinary)} rows")
+    story.mark_ordinary(folder / "ordinary")
+    taught += story.rows_of(folder / "long", exam.tasks, taught=True)
+    long, ordinary = (
+        story.rows_of(folder / name, exam.tasks, verifier=story.MARK) for name in ("long", "ordinary")
+    )
+    say(
+        f"seed {seed}: {len(taught)} corrections, {len(long)} true reviews of long chains, {len(ordinary)} ordinary"
+    )
     own = solved(model, (*exam.long, *exam.ordinary))
     before = examine(model, exam, own)
     model.reload(train_sft(base, taught + long + ordinary, folder / "policy", story.TRAINING))
     after = examine(model, exam, own)
-    found: dict[str, Any] = {"rows": {"caught": len(taught), "long": len(long), "ordinary": len(ordinary)}}
+    found: dict[str, Any] = {
+        "rows": {"corrections": len(taught), "true": len(long), "ordinary": len(ordinary)}
+    }
     found |= {"caught": caught, **compared(exam, before, after)}
     if controls:
         model.reload(train_sft(base, ordinary, folder / "control", story.TRAINING))

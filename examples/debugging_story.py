@@ -26,10 +26,10 @@ from tutelage.graphs.debugging.teaching import Lessons
 from tutelage.tools import make_tasks, step_checker, steps
 from tutelage.tools.families import Split, family_of, split_of
 from tutelage.tools.families.arithmetic import apply, describe, draw_operation, parse
-from tutelage.traces import Run, Turn
+from tutelage.traces import Run, Store, Turn
 from tutelage.training import SftSettings, mcnemar, newcombe, train_sft
 from tutelage.training.policies import local_directory
-from tutelage.types import Sampling, Task
+from tutelage.types import Sampling, Score, Task
 
 SAMPLING = Sampling(temperature=1.0, max_tokens=400)
 ROUNDS = 2
@@ -39,6 +39,8 @@ ORDINARY = {"arithmetic": 4, "equations": 5, "countdown": 2}
 """Families and difficulties that it knows."""
 PART = 4
 """Operations that the edited prompt shows at once."""
+MARK = "checked"
+"""The score of answers that an exact check found right."""
 TRAINING = SftSettings(epochs=3, batch_size=32)
 
 Result = TypeVar("Result")
@@ -75,10 +77,12 @@ def main() -> None:
             as_it_was, edited = compare_prompts(session, sizes.resamples)
             print(f"as it was: {as_it_was}\nedited: {edited}\ngain: {edited.against(as_it_was)}")
             teach(model, session)
-            rows = rows_of(session.run_record, heldout)
+            rows = rows_of(session.run_record, heldout, taught=True)
         teach_batch(model, folder / "long")
-        accept_ordinary(folder / "ordinary")
-        rows += rows_of(folder / "long", heldout) + rows_of(folder / "ordinary", heldout)
+        mark_ordinary(folder / "ordinary")
+        rows += rows_of(folder / "long", heldout, taught=True)
+        rows += rows_of(folder / "long", heldout, verifier=MARK)
+        rows += rows_of(folder / "ordinary", heldout, verifier=MARK)
 
         before = reviews(model, [(task, task.solution or "") for task in heldout])
         model.reload(train_sft(local_directory(model), rows, folder / "policy", TRAINING))
@@ -155,10 +159,10 @@ def teach(model: ChatModel, session: Session) -> None:
 
 
 def teach_batch(model: ChatModel, run: Path) -> None:
-    """The same for all false reviews of a run; a correction must be true, and true reviews are accepted."""
+    """The same for all false reviews of a run; a correction must be true. True reviews are marked as they are."""
     reviewer = Reviewer(model)
     with Lessons(run) as lessons:
-        false = accept_reviews(lessons)
+        false = mark_reviews(lessons.run)
         better = wait_for(
             together([review_in_parts(reviewer, task.problem, solution) for _, task, solution in false])
         )
@@ -167,22 +171,22 @@ def teach_batch(model: ChatModel, run: Path) -> None:
                 lessons.correct(turn.id, review.text, who="teacher")
 
 
-def accept_ordinary(run: Path) -> None:
-    """Accept all that is right in a run, of all roles, so that it is not forgotten."""
-    with Lessons(run) as lessons:
-        tasks = {each.id: each.task for each in lessons.run.rollouts("done")}
-        accept_reviews(lessons)
-        for turn in lessons.run.turns():
+def mark_ordinary(folder: Path) -> None:
+    """Mark all that is right in a run, of all roles, so that it is not forgotten."""
+    with Store.open(folder) as store, store.run() as run:
+        tasks = {each.id: each.task for each in run.rollouts("done")}
+        mark_reviews(run)
+        for turn in run.turns():
             if turn.role != "reviewer" and is_right(tasks[turn.rollout_id], turn.completion):
-                lessons.accept(turn.id, who="teacher")
+                mark(run, turn)
 
 
-def rows_of(run: Run | Path, heldout: Sequence[Task]) -> list[dict[str, Any]]:
-    """What was taught in a run, on the prompts that the model will read; held-out tasks are kept out."""
+def rows_of(run: Run | Path, heldout: Sequence[Task], **options: Any) -> list[dict[str, Any]]:
+    """Rows on the prompts that the model will read: what was taught, or what is marked; held-out tasks kept out."""
     if isinstance(run, Path):
         with Run.open(run) as opened:
-            return rows_of(opened, heldout)
-    rows = run.export("sft", taught=True, heldout=heldout)
+            return rows_of(opened, heldout, **options)
+    rows = run.export("sft", heldout=heldout, **options)
     return [{"prompt": row["prompt"], "completion": row["completion"]} for row in rows]
 
 
@@ -251,15 +255,21 @@ def spoilt_rollouts(run: Run) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def accept_reviews(lessons: Lessons) -> list[tuple[Turn, Task, str]]:
-    """Accept the true reviews of a run; give the others."""
+def mark_reviews(run: Run) -> list[tuple[Turn, Task, str]]:
+    """Mark the true reviews of a run; give the others."""
     false: list[tuple[Turn, Task, str]] = []
-    for turn, task, solution, review in list(recorded_reviews(lessons.run)):
+    for turn, task, solution, review in list(recorded_reviews(run)):
         if is_true(task, solution, review):
-            lessons.accept(turn.id, who="teacher")
+            mark(run, turn)
         else:
             false.append((turn, task, solution))
     return false
+
+
+def mark(run: Run, turn: Turn) -> None:
+    """Put on record that an answer is right."""
+    score = Score(name=MARK, value=1.0, passed=True)
+    run.score(turn.rollout_id, score, subject="turn", subject_id=turn.id)
 
 
 @dataclass(frozen=True)

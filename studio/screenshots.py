@@ -87,7 +87,7 @@ def resampled(page: Page) -> None:
     """Resample from the first visit, twice, the second time cooler; then fork there, up to the prompt."""
     for name, temperature in (("as it was", ""), ("cooler", "0.5")):
         form = page.get_by_role("region", name="Resample")
-        form.get_by_label("runs").fill("16")
+        form.get_by_label("runs").fill("12")
         form.get_by_label("from").select_option("1")
         form.get_by_label("temperature").fill(temperature)
         form.get_by_label("name").fill(name)
@@ -96,7 +96,7 @@ def resampled(page: Page) -> None:
     page.locator(".visit").first.hover()
     page.get_by_role("button", name="Fork before visit 1", exact=True).click()
     page.locator(".stop-where", has_text="Before").wait_for(timeout=PATIENCE)
-    page.get_by_role("button", name="Step").click()
+    page.get_by_role("group", name="Go on").get_by_role("button", name="Step").click()
     page.locator(".prompt-panel").wait_for(timeout=PATIENCE)
     page.get_by_role("region", name="Resample").scroll_into_view_if_needed()
 

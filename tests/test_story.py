@@ -114,5 +114,5 @@ def test_the_story_is_told_from_the_false_verdict_to_the_exam(
     assert 0 <= told["class_errors_after"] <= 12 and 0 < told["class_errors_before"] <= 12
     assert 0 < told["p"] <= 1
     rows = told["seeds"][0]["rows"]
-    assert rows["caught"] <= 1 and rows["long"] > 0 and rows["ordinary"] > 0
+    assert min(rows.values()) > 0
     assert "long chains" in importlib.import_module("benchmarks.story").render(told)

@@ -30,6 +30,7 @@ __all__ = [
     "database_of",
     "judgements",
     "names",
+    "number_of",
     "outcomes",
     "quick_counts",
     "rounds",
@@ -159,6 +160,12 @@ def counted(database: Database) -> int:
     """Count the rollouts that count."""
     ((found,),) = database.rows("SELECT count(*) FROM rollouts WHERE status <> 'abandoned'")
     return int(found)
+
+
+def number_of(database: Database, rollout_id: str) -> int | None:
+    """Give a rollout's number; `None` where the run has none of this id."""
+    found = database.rows("SELECT seq FROM rollouts WHERE id = ?", (rollout_id,))
+    return int(found[0][0]) if found else None
 
 
 def quick_counts(run: Run) -> dict[str, int | None]:

@@ -207,7 +207,7 @@ class SessionLog:
     def breakpoints(self) -> list[Mapping[str, Any]]:
         """Give the breakpoints that were kept."""
         return [
-            json.loads(data)
+            json.loads(value_text(data) or "{}")
             for (data,) in self._database.rows("SELECT data FROM breakpoints ORDER BY number")
         ]
 
@@ -215,7 +215,7 @@ class SessionLog:
         """Keep exactly these breakpoints, by their numbers."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM breakpoints")
-            rows = [(number, _json(data)) for number, data in breakpoints.items()]
+            rows = [(number, text_value(_json(data))) for number, data in breakpoints.items()]
             connection.executemany("INSERT INTO breakpoints VALUES (?, ?)", rows)
 
     def close(self) -> None:

@@ -49,7 +49,8 @@ def render(result: Mapping[str, Any]) -> str:
         text = change(control["class"])
         lines += ["", f"Control, trained on the ordinary rows alone: the mistake {text}."]
     rows = "; ".join(
-        f"{seed['rows']['long'] + seed['rows']['caught']} of long chains, {seed['rows']['ordinary']} ordinary"
+        f"{seed['rows']['corrections']} corrections, {seed['rows']['true']} true reviews of long chains, "
+        f"{seed['rows']['ordinary']} ordinary"
         for seed in seeds
     )
     return "\n".join([*lines, "", f"Rows: {rows}."])

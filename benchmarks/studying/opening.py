@@ -10,6 +10,8 @@ from benchmarks.studying.server import Client, served
 
 __all__ = ["long_message", "opening"]
 
+BY_TEXT = ("seven", "answer passed:true", '"no text has this in it"')
+"""The first search for a text counts; later ones are remembered."""
 FILTERS = (
     "",
     "status:done",
@@ -22,9 +24,7 @@ FILTERS = (
     "task:units-*7",
     "error:*",
     "id:abc",
-    "seven",
-    "answer passed:true",
-    '"no text has this in it"',
+    *BY_TEXT,
 )
 SORTS = ("-tokens", "task", "answer")
 
@@ -70,20 +70,25 @@ def _warmed(client: Client, rollouts: str) -> float:
 
 
 def _filters(client: Client, rollouts: str) -> dict[str, float]:
-    """Milliseconds of each filter and order, the median of five; of a text the first search counts alone."""
+    """Milliseconds of each filter and order, the median of five."""
     found = {}
     for text in FILTERS:
-        first = client.get(rollouts, filter=text, limit=100)
-        assert first[0]["searched"] == 1.0, text
-        times = [client.get(rollouts, filter=text, limit=100)[1] for _ in range(4)]
-        by_text = ":" not in text or " " in text
-        found[text or "all"] = round(
-            1000 * (first[1] if by_text else statistics.median([first[1], *times])), 1
-        )
+        first = _answered(client, rollouts, text)
+        times = [first, *(_answered(client, rollouts, text) for _ in range(4))]
+        found[text or "all"] = round(1000 * (first if text in BY_TEXT else statistics.median(times)), 1)
     for name in SORTS:
         times = [client.get(rollouts, sort=name, limit=100)[1] for _ in range(5)]
         found[f"by {name}"] = round(1000 * statistics.median(times), 1)
     return found
+
+
+def _answered(client: Client, rollouts: str, text: str) -> float:
+    """Seconds until a filter is answered, all texts looked through."""
+    total, searched = 0.0, 0.0
+    while searched < 1:
+        page, seconds, _ = client.get(rollouts, filter=text, limit=100)
+        total, searched = total + seconds, page["searched"]
+    return total
 
 
 def long_message(folder: Path, characters: int) -> dict[str, Any]:

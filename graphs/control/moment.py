@@ -102,12 +102,12 @@ class After(Moment):
         """Hold what the node returns."""
         super().__init__(entry)
         self._result = result
-        self._edits: dict[str, Any] = {}
+        self._edited: set[str] = set()
 
     @property
     def result(self) -> Any:
         """What it returns in the end."""
-        return fields.with_edits(self.entry, self._result, self._edits)
+        return fields.without(self.entry, self._result, self._edited)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -124,7 +124,8 @@ class After(Moment):
         )
 
     def _set(self, field: str, value: Any) -> None:
-        self._edits[field] = value
+        fields.write(self.entry, field, value)
+        self._edited.add(field)
 
 
 class Prompting(Moment):

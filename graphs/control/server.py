@@ -41,6 +41,7 @@ class Server:
         self._last = 0
         self._loop: asyncio.AbstractEventLoop
         self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
         self._socket: socket.socket | None = None
         self._made: tuple[Path, int] | None = None
 
@@ -67,6 +68,7 @@ class Server:
         _not_in_children(listening)
         self._loop = asyncio.new_event_loop()
         self._batch.desk.listener = self._hear
+        self._ready.clear()
         self._thread = threading.Thread(target=self._serve, name="tutelage-control", daemon=True)
         self._thread.start()
 
@@ -75,6 +77,7 @@ class Server:
         if self._thread is None:
             return
         self._batch.desk.listener = None
+        self._ready.wait(5)
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
@@ -90,6 +93,7 @@ class Server:
         server = self._loop.run_until_complete(
             asyncio.start_unix_server(self._attend, sock=self._socket, limit=LONGEST_LINE)
         )
+        self._ready.set()
         try:
             self._loop.run_forever()
             self._loop.run_until_complete(self._farewell())

@@ -70,7 +70,12 @@ class Branching(Standing):
         Raises:
             UserError: There is none of this name.
         """
-        return type(self)(self.bench, self.bench.branch(name))
+        branch = self.bench.branch(name)
+        if branch.dropped:
+            raise UserError(
+                f"branch {name!r} was dropped; its turns are on record as rollout {branch.rollout}"
+            )
+        return type(self)(self.bench, branch)
 
     def rename(self, name: str) -> None:
         """Give this branch another name.
@@ -89,13 +94,14 @@ class Branching(Standing):
             UserError: There is none of this name, or it is this one.
         """
         branch = self.bench.branch(name)
+        if branch.dropped:
+            raise UserError(f"branch {name!r} was dropped already")
         if branch.id == self._branch.id:
             raise UserError("this branch is being looked at; switch to another one first")
         execution = self.bench.executions.pop(branch.id, None)
         if execution is not None:
             self.bench.do(execution.stop())
-        self.bench.run.drop(branch.rollout)
-        self.bench.log.drop(branch.id)
+        self.bench.drop(branch)
 
     def resample(
         self,
@@ -204,11 +210,18 @@ class Branching(Standing):
         )
 
     def _keep_value(self, where: Point, value: float) -> None:
-        """Record the Monte Carlo value of a point at the turn before it."""
-        before = [each for each in self._track.visits if each.ended is not None and each.ended <= where.upto]
-        turns = [turn for each in sorted(before, key=lambda each: each.ended or 0) for turn in each.turns]
-        if turns:
-            turn = self.bench.run.turn(turns[-1])
+        """Record the Monte Carlo value of a point at the turn before it, unless a person changed something since."""
+        visits = [each for each in self._track.visits if each.ended is not None and each.ended <= where.upto]
+        before = [each for each in visits if each.turns]
+        if not before or self._track.rules:
+            return
+        latest = max(before, key=lambda each: each.ended or 0)
+        path = self.bench.log.path(self._branch)
+        edits = [
+            each.seq for each in path if each.kind == "edit" and each.seq <= max(where.upto, path[-1].seq)
+        ]
+        if all(seq < (latest.ended or 0) for seq in edits):
+            turn = self.bench.run.turn(latest.turns[-1])
             score = Score(name=MONTE_CARLO, value=value)
             self.bench.run.score(turn.rollout_id, score, subject="turn", subject_id=turn.id)
 

@@ -42,8 +42,36 @@ REFUSED = (
     ast.YieldFrom,
     ast.Starred,
 )
-METHODS = frozenset({"format", "format_map", "mro", "with_traceback"})
-"""Methods that reach into objects."""
+METHODS = frozenset(
+    {
+        *(
+            "casefold",
+            "count",
+            "endswith",
+            "find",
+            "get",
+            "index",
+            "isalpha",
+            "isdecimal",
+            "isdigit",
+            "items",
+            "join",
+        ),
+        *(
+            "keys",
+            "lower",
+            "lstrip",
+            "partition",
+            "removeprefix",
+            "removesuffix",
+            "replace",
+            "rfind",
+            "rpartition",
+        ),
+        *("rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title", "upper", "values"),
+    }
+)
+"""Methods that may be called: those of texts, lists and dictionaries that change nothing."""
 INNER = ("_", "gi_", "cr_", "ag_", "f_", "tb_", "co_")
 """How the names begin of what leads from an object into the interpreter."""
 
@@ -112,10 +140,20 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f"did you mean {close[0]!r}? (there are: {listed})" if close else f"there are: {listed}"
 
 
+def _may_be_called(function: ast.expr) -> bool:
+    if isinstance(function, ast.Attribute):
+        return function.attr in METHODS
+    return isinstance(function, ast.Name) and function.id in FUNCTIONS
+
+
 def _check(node: ast.AST, text: str, known: Collection[str]) -> None:
     if isinstance(node, REFUSED):
         raise UserError(f"{text!r}: {type(node).__name__.lower()} is not allowed here")
-    if isinstance(node, ast.Attribute) and (node.attr.startswith(INNER) or node.attr in METHODS):
+    if isinstance(node, ast.Call) and not _may_be_called(node.func):
+        raise UserError(
+            f"{text!r}: only {', '.join(sorted(FUNCTIONS))} and methods of texts can be called here"
+        )
+    if isinstance(node, ast.Attribute) and node.attr.startswith(INNER):
         raise UserError(f"{text!r}: {node.attr!r} is not allowed here")
     if isinstance(node, ast.Name) and node.id not in known:
         raise UserError(

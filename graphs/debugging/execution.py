@@ -8,7 +8,7 @@ branches there are (`workbench`), and who drives (`session`).
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -24,7 +24,6 @@ from tutelage.graphs.debugging.answers import joined, kind_of, recorded_failure
 from tutelage.graphs.debugging.breakpoints import Occasion
 from tutelage.graphs.debugging.gate import Gate
 from tutelage.graphs.debugging.hold import Asked, Hold, is_meant
-from tutelage.graphs.debugging.keeping import is_whole
 from tutelage.graphs.debugging.place import Crossroads, Entry, Place, Signpost, Taken, current_place, placed
 from tutelage.graphs.debugging.recorded_calls import RecordedCalls, asked_of
 from tutelage.graphs.debugging.stepping import Mode
@@ -78,6 +77,8 @@ class Execution:
         self._called: set[str] = set()
         self._entries: dict[str, Entry] = {}
         self._failed: BaseException | None = None
+        self._written: dict[tuple[int, str], int] = {}
+        """The number of the latest edit of a graph's field."""
         self._tokens = sum(sum(each.tokens) for each in self.track.visits)
         self._tokens_before = self._tokens
         self._clocks: dict[str, float] = {}
@@ -99,8 +100,10 @@ class Execution:
 
     def _log(
         self, kind: str, key: str, data: Mapping[str, Any], contents: Mapping[bytes, bytes] | None = None
-    ) -> None:
-        self.track.add(self.bench.log.append(self.branch.id, kind, key, data, contents))
+    ) -> int:
+        event = self.bench.log.append(self.branch.id, kind, key, data, contents)
+        self.track.add(event)
+        return event.seq
 
     async def _run(self) -> None:
         try:
@@ -133,14 +136,15 @@ class Execution:
         entry.note = visit
         self.gate.last = entry
         self._entries[place_key(entry)] = entry
-        for when, name, value in visit.edits:
+        for when, name, value, seq in visit.edits:
             if when != "after":
-                self._change_state(entry, name, self.bench.keeper.get(value), read=when == "before")
+                self._change_state(entry, name, self.bench.keeper.get(value), seq, read=when == "before")
         if visit.ended is not None and visit.result is not None:
+            entry.result = self.bench.keeper.get(visit.result)
+            self._write_after(entry, visit)
             if self.gate.restores(visit, "after"):
                 await self._gate(entry, visit, "after")
-            result = self.bench.keeper.get(visit.result)
-            return Taken(result=fields.with_edits(entry, result, self._edits_after(visit)), served=True)
+            return Taken(result=self._returned(entry, visit), served=True)
         if visit.error is not None and (visit.raised or self.gate.restores(visit, "error")):
             decided = await self._failed_before(entry, visit)
             if decided is not None:
@@ -178,8 +182,19 @@ class Execution:
         self.gate.last = entry
         result = fields.identified(entry, result)
         self._end(entry, visit, result)
+        self._write_after(entry, visit)
         await self._gate(entry, visit, "after")
-        return fields.with_edits(entry, result, self._edits_after(visit))
+        return self._returned(entry, visit)
+
+    def _returned(self, entry: Entry, visit: Tracked) -> Any:
+        """What the graph gets of a node: what it returned, without what a person has written in its stead."""
+        return fields.without(entry, entry.result, self._edits_after(visit))
+
+    def _write_after(self, entry: Entry, visit: Tracked) -> None:
+        """Write what a person changed after a node, before its neighbours' writes come upon it."""
+        for when, name, value, seq in visit.edits:
+            if when == "after":
+                self._change_state(entry, name, self.bench.keeper.get(value), seq, read=False)
 
     async def fail(self, entry: Entry, error: Exception) -> Taken | None:
         """See `Watcher.fail`."""
@@ -203,8 +218,9 @@ class Execution:
     async def _given(self, entry: Entry, visit: Tracked, given: Mapping[str, Any]) -> Taken:
         """Let what a person set stand for what a node that failed should have returned."""
         self._end(entry, visit, given)
+        self._write_after(entry, visit)
         await self._gate(entry, visit, "after")
-        return Taken(result=fields.with_edits(entry, None, self._edits_after(visit)), served=True)
+        return Taken(result=self._returned(entry, visit), served=True)
 
     async def ask(self, entry: Entry, question: Any) -> Any:
         """See `Watcher.ask`."""
@@ -309,9 +325,8 @@ class Execution:
         when = {"before": "before", "after": "after", "error": "after"}.get(hold.when, "during")
         contents: dict[bytes, bytes] = {}
         kept = self.bench.keeper.must_keep(value, contents)
-        if when != "after":
-            self._change_state(hold.entry, name, value, read=when == "before")
-        self._log("edit", hold.visit.key, {"when": when, "field": name, "value": kept}, contents)
+        seq = self._log("edit", hold.visit.key, {"when": when, "field": name, "value": kept}, contents)
+        self._change_state(hold.entry, name, value, seq, read=when == "before")
 
     def edit_request(self, hold: Hold, request: Request, said: str | None) -> None:
         """Change what is about to be sent, or answer it."""
@@ -353,6 +368,7 @@ class Execution:
     def _end(self, entry: Entry, visit: Tracked, result: Any) -> None:
         contents: dict[bytes, bytes] = {}
         keeper = self.bench.keeper
+        entry.result = result
         state = keeper.names(fields.after(entry, result), contents)
         data = {"seconds": self._seconds(visit), "result": keeper.keep(result, contents), "state": state}
         self._log("end", visit.key, data, contents)
@@ -362,15 +378,25 @@ class Execution:
         clock = self._clocks.get(visit.key)
         return 0.0 if clock is None else time.perf_counter() - clock - self.gate.idle(visit.key)
 
-    def _change_state(self, entry: Entry, name: str, value: Any, *, read: bool) -> None:
-        """Change a field of the running state; `read` says that the node has not begun and is to read it."""
-        if name in entry.channels:
+    def _change_state(self, entry: Entry, name: str, value: Any, seq: int, *, read: bool) -> None:
+        """Change a field of the running state, unless a neighbour's later edit did so already.
+
+        Args:
+            entry: The node at which it was changed.
+            name: The field.
+            value: Its value.
+            seq: The number of the edit.
+            read: Whether the node has not begun and is to read it.
+        """
+        place = id(entry.channels), name
+        if name in entry.channels and self._written.get(place, 0) < seq:
             fields.write(entry, name, value)
+            self._written[place] = seq
         if read:
             entry.input = fields.changed_input(entry, name, value)
 
     def _edits_after(self, visit: Tracked) -> dict[str, Any]:
-        return {name: self.bench.keeper.get(value) for when, name, value in visit.edits if when == "after"}
+        return {name: self.bench.keeper.get(value) for when, name, value, _ in visit.edits if when == "after"}
 
     def _ruled(self, request: Request) -> Request:
         """The request under the rules for its role."""
@@ -413,10 +439,6 @@ class Execution:
 
     def state_at(self, entry: Entry, visit: Tracked) -> dict[str, Any]:
         """The state at a node: as its graph holds it, with the node's own writes once it has ended."""
-        state = fields.read(entry) if visit.ended is not None else fields.seen(entry)
-        if visit.after is not None and visit.ended is not None:
-            get: Callable[[str], Any] = self.bench.keeper.get
-            written = {name: kept for name, kept in visit.after.items() if visit.before.get(name) != kept}
-            state.update({name: get(kept) for name, kept in written.items() if kept and is_whole(kept)})
-        state.update(self._edits_after(visit))
-        return state
+        if visit.ended is None:
+            return fields.seen(entry)
+        return fields.after(entry, fields.without(entry, entry.result, self._edits_after(visit)))

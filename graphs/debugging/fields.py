@@ -5,7 +5,7 @@ through no reducer, and an edit after it is seen by routers. A state that is not
 `__root__`. Not covered: managed values (they are LangGraph's own), fields of kinds that refuse a value.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ from langchain_core.messages import convert_to_messages
 from langgraph._internal._fields import get_update_as_tuples
 from langgraph.channels import BinaryOperatorAggregate
 from langgraph.channels.base import BaseChannel
+from langgraph.channels.delta import DeltaChannel
 from langgraph.errors import EmptyChannelError, InvalidUpdateError
 from langgraph.types import Command, Overwrite
 from pydantic import BaseModel
@@ -30,12 +31,14 @@ __all__ = [
     "is_message_list",
     "read",
     "seen",
-    "with_edits",
     "with_ids",
+    "without",
     "write",
 ]
 
 ROOT = "__root__"
+REDUCED = (BinaryOperatorAggregate, DeltaChannel)
+"""Kinds of fields that gather what is written to them."""
 
 Channels = Mapping[str, BaseChannel[Any, Any, Any]]
 
@@ -82,7 +85,7 @@ def write(entry: Entry, name: str, value: Any) -> None:
     """
     channel = entry.channels[name]
     try:
-        channel.update([Overwrite(value) if isinstance(channel, BinaryOperatorAggregate) else value])
+        channel.update([Overwrite(value) if isinstance(channel, REDUCED) else value])
     except Exception as problem:
         raise UserError(f"the field {name!r} refuses {value!r}: {problem}") from problem
 
@@ -133,21 +136,17 @@ def with_ids(messages: Any) -> Any:
     return [each if each.id else each.model_copy(update={"id": str(uuid4())}) for each in found]
 
 
-def with_edits(entry: Entry, result: Any, edits: Mapping[str, Any]) -> Any:
-    """What a node returns, so that these fields have these values afterwards; where it leads stays as it was."""
+def without(entry: Entry, result: Any, edits: Collection[str]) -> Any:
+    """What a node returns, these fields left out; where it leads stays as it was."""
     if not edits:
         return result
     if ROOT in edits:
-        return edits[ROOT]
-    own = {
-        name: Overwrite(value) if isinstance(entry.channels[name], BinaryOperatorAggregate) else value
-        for name, value in edits.items()
-    }
-    kept = [(name, value) for name, value in _updates(result, field_names(entry)) if name not in own]
+        return read(entry)[ROOT]
+    kept = [(name, value) for name, value in _updates(result, field_names(entry)) if name not in edits]
     commands = [each for each in _each(result) if isinstance(each, Command)]
     if not commands and len({name for name, _ in kept}) == len(kept):
-        return {**dict(kept), **own}
-    return [Command(update=[*kept, *own.items()]), *(replace(each, update=None) for each in commands)]
+        return dict(kept)
+    return [Command(update=kept), *(replace(each, update=None) for each in commands)]
 
 
 def _values(channels: Channels, names: Sequence[str]) -> dict[str, Any]:

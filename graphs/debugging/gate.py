@@ -33,7 +33,7 @@ ALWAYS: Mapping[When, str] = {
 PATIENCE = 2.0
 """Seconds for which the first hold that is back waits for its neighbours: a mended graph may not have them any more."""
 
-Log = Callable[[str, str, Mapping[str, Any]], None]
+Log = Callable[[str, str, Mapping[str, Any]], object]
 
 
 class Gate:
@@ -189,6 +189,8 @@ class Gate:
                 return None
             self._restore = {}
             return OPENED, None
+        if self._pausing is OPENED and when == "before" and visit.entered:
+            return None
         if self._pausing is not None:
             why, self._pausing = self._pausing, None
             return why, None

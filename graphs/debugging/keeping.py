@@ -48,7 +48,7 @@ class Keeper:
         """Give a value as bytes; `None` where it cannot be kept."""
         try:
             kind, raw = self._serde.dumps_typed(_changed(value, valid_text, _wrapped))
-            if not _plain(value) and _kinds(self._serde.loads_typed((kind, raw))) != _kinds(value):
+            if not _plain(value) and _kinds(self._loaded(kind, raw)) != _kinds(value):
                 return None
         except Exception:
             return None
@@ -57,7 +57,10 @@ class Keeper:
     def value_of(self, raw: bytes) -> Any:
         """Undo `bytes_of`."""
         kind, _, rest = raw.partition(b"\0")
-        return _changed(self._serde.loads_typed((kind.decode(), rest)), original_text, _unwrapped)
+        return self._loaded(kind.decode(), rest)
+
+    def _loaded(self, kind: str, raw: bytes) -> Any:
+        return _changed(self._serde.loads_typed((kind, raw)), original_text, _unwrapped)
 
     def keep(self, value: Any, contents: dict[bytes, bytes]) -> str | None:
         """Give the name of a value for an event, and add it to the contents to be written with that event."""

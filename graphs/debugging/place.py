@@ -36,6 +36,8 @@ class Entry:
     """What the node reads."""
     namespace: str
     """LangGraph's checkpoint namespace of this execution."""
+    result: Any = field(default=None)
+    """What it returned; for the watcher's own use."""
     note: Any = field(default=None)
     """For the watcher's own use."""
 

@@ -196,6 +196,8 @@ class Standing:
         return execution.gate.held[0] if execution is not None and execution.gate.held else None
 
     def _must_be_held(self) -> Hold:
+        if self._logged.dropped:
+            raise UserError(f"branch {self.branch!r} was dropped")
         hold = self._held
         if hold is None:
             what = {"done": "has ended", "failed": "has failed", "running": "is running"}.get(self.status, "")

@@ -51,6 +51,10 @@ class StepValuing(Branching, Looking):
         visit = next((each for each in self.visits() if turn.id in each.turns), None)
         if visit is None or visit.turns[0] != turn.id:
             raise UserError(f"turn {turn.id!r} is not the first answer of a node on this branch")
+        if turn.metadata.get("edited") or turn.author is not None or self._track.rules:
+            raise UserError(
+                f"a person changed what turn {turn.id!r} was asked or said; such an answer has no values"
+            )
         where = point(self._track, (visit.number, "prompt"))
         found: list[StepValue] = []
         for number, (text, count) in enumerate(self._ends(turn), 1):

@@ -43,8 +43,8 @@ class Tracked:
     """The class of the error."""
     result: str | None = None
     after: Mapping[str, str | None] | None = None
-    edits: list[tuple[str, str, str]] = field(default_factory=list)
-    """When ("before", "during", "after"), which field, and the name of its value."""
+    edits: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """When ("before", "during", "after"), which field, the name of its value, and the number of the event."""
     prompts: list[Mapping[str, Any]] = field(default_factory=list)
     """What a person changed in its model calls that are not answered yet."""
     answers: list[str] = field(default_factory=list)
@@ -52,6 +52,8 @@ class Tracked:
     turns: list[str] = field(default_factory=list)
     tokens: tuple[int, int] = (0, 0)
     touched: bool = False
+    entered: bool = False
+    """Whether a node inside it has begun."""
     raised: bool = False
     """Whether it failed and the graph was told so."""
 
@@ -142,6 +144,9 @@ class Track:
         )
         self.visits.append(visit)
         self._by_key[event.key] = visit
+        outer = None if visit.parent is None else self.number(visit.parent)
+        if outer is not None:
+            outer.entered = True
         for edit in self._waiting.pop(event.key, []):
             self._edit(edit)
 
@@ -171,7 +176,7 @@ class Track:
         if data["when"] == "prompt":
             visit.prompts.append(data)
             return
-        visit.edits.append((data["when"], data["field"], data["value"]))
+        visit.edits.append((data["when"], data["field"], data["value"], event.seq))
         if data["when"] == "after" and visit.after is not None:
             visit.after = {**visit.after, data["field"]: data["value"]}
 

@@ -30,6 +30,7 @@ from tutelage.graphs.debugging.watching import App, watched
 from tutelage.graphs.outcome import judge, plain_state, record
 from tutelage.tools import Verifier
 from tutelage.traces import Rollout, RolloutRecorder, Run
+from tutelage.traces.resuming import DROPPED
 from tutelage.traces.session_log import LoggedBranch, SessionLog
 from tutelage.types import Task
 
@@ -204,7 +205,7 @@ class Workbench:
         known = self.executions.get(branch.id)
         if known is not None:
             return known
-        if branch.outcome is not None:
+        if branch.outcome is not None or branch.dropped:
             return None
         rollout = self.run.rollout(branch.rollout)
         if rollout.status in ("done", "failed"):
@@ -252,13 +253,17 @@ class Workbench:
     def take_up(self) -> None:
         """Let the branches that have not ended count again; drop what a killed process left of a resampling."""
         for each in self.log.branches():
-            if each.outcome is not None or each.dropped:
-                continue
-            if each.kind == "sample":
-                self.run.drop(each.rollout)
-                self.log.drop(each.id)
-            elif self.run.rollout(each.rollout).status not in ("done", "failed"):
+            rollout = self.run.rollout(each.rollout)
+            dropped = each.dropped or (rollout.error or "").startswith(DROPPED)
+            if dropped or (each.kind == "sample" and each.outcome is None):
+                self.drop(each)
+            elif each.outcome is None and rollout.status not in ("done", "failed"):
                 self._taken_up[each.id] = self.run.resume(each.rollout)
+
+    def drop(self, branch: LoggedBranch) -> None:
+        """Let a branch and its rollout count no more; harmless when done twice."""
+        self.log.drop(branch.id)
+        self.run.drop(branch.rollout)
 
     def latest(self) -> LoggedBranch:
         """Give the branch that somebody did something on last."""

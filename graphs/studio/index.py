@@ -216,9 +216,9 @@ class RunIndex:
             return self._names
 
     def place(self, rollout_id: str) -> int | None:
-        """Find a rollout by its id."""
-        found = self._database.rows("SELECT seq FROM rollouts WHERE id = ?", (rollout_id,))
-        return found[0][0] - 1 if found and found[0][0] <= self.size else None
+        """Find a rollout by its id; `None` where there is none."""
+        number = overview.number_of(self._database, rollout_id)
+        return number - 1 if number is not None and number <= self.size else None
 
     def tasks(self, places: Sequence[int]) -> list[TaskFacts]:
         """Give the facts of some rollouts' tasks."""

@@ -200,8 +200,11 @@ class Library:
     def _numbers(self, entry: Entry) -> Mapping[str, int | None]:
         """Count a run: by its columns where it is open, else anew where its files have changed."""
         opened = entry.opened
+        if opened is not None and opened.index.version:
+            opened.index.refresh()
+            return counts(opened.index)
         if opened is not None:
-            return dict(counts(opened.index)) if opened.index.version else quick_counts(opened.run)
+            return quick_counts(opened.run)
         assert entry.path is not None
         stamp = _stamp(entry.path)
         if stamp != entry.stamp:

@@ -1,11 +1,13 @@
 """What a person changes: state before and after nodes, prompts, answers, sampling, and who sees it."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain_core.messages import AIMessage
+from langgraph.channels import DeltaChannel
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
 from pydantic import BaseModel
@@ -82,6 +84,22 @@ def test_a_set_value_goes_through_no_reducer(line: Any) -> None:
         session.set("log", [])
         session.go()
         assert session.state["log"] == ["2"]
+
+
+def test_a_set_value_goes_through_no_delta_either(line: Any) -> None:
+    class Delta(TypedDict, total=False):
+        problem: str
+        log: Annotated[list[str], DeltaChannel(lambda before, after: [*before, *itertools.chain(*after)])]
+
+    with debug(line(Delta, one="1", two="2"), "p") as session:
+        session.step()
+        session.set("log", ["after"])
+        session.next()
+        assert session.state["log"] == ["after"]
+        session.set("log", ["before"])
+        assert session.state["log"] == ["before"]
+        session.go()
+        assert session.state["log"] == ["before", "2"]
 
 
 def test_setting_a_field_twice_leaves_the_last_value(line: Any) -> None:

@@ -118,6 +118,33 @@ def test_an_edit_of_one_branch_leaves_its_neighbour_alone(fan: Any, at: At) -> N
         assert session.state == {"problem": "p", "said": "left was here", "log": ["split", "l", "r", "join"]}
 
 
+@pytest.mark.parametrize("node", ["left", "right"])
+def test_an_edit_after_one_branch_keeps_what_its_neighbour_writes(fan: Any, node: str) -> None:
+    with debug(fan(left="l", right="r"), "p") as session:
+        session.break_after(node)
+        session.go()
+        session.set("log", ["edited"])
+        assert session.state["log"] == ["edited"]
+        session.go()
+        assert session.state["log"] == ["edited", "r" if node == "left" else "l", "join"]
+
+
+def test_edits_after_two_neighbours_are_both_there(fan: Any, tmp_path: Path) -> None:
+    graph = fan(left="l", right="r")
+    with debug(graph, "p", store=tmp_path) as session:
+        session.break_after("left")
+        session.break_after("right")
+        session.go()
+        session.set("log", [*session.state["log"], "one"])
+        session.go()
+        session.set("log", [*session.state["log"], "two"])
+    with debug(graph, store=tmp_path) as session:
+        assert session.state["log"][-1] == "two"
+        session.go()
+        assert session.status == "done"
+        assert {"split", "one", "two", "join"} <= {*session.state["log"]}
+
+
 def test_packets_are_visits_of_their_own(at: At) -> None:
     with debug(mapped(), "p") as session:
         session.go()

@@ -43,7 +43,7 @@ def test_a_filter_is_completed_as_it_is_typed_and_stands_in_the_address(
     page.keyboard.press("Enter")
     expect(page.locator("#filter")).to_have_value("verdict:wrong ")
     expect(page).to_have_url(re.compile("filter=verdict%3Awrong"))
-    expect(page.locator(".table-count")).to_contain_text("of 12")
+    expect(page.locator(".table-count b")).not_to_have_text("12")
     assert 0 < count(page) < 12
     link = page.url
     page.goto("about:blank")

@@ -47,10 +47,11 @@ def summary(run: "Run", database: Database) -> dict[str, Any]:
     """Count a run.
 
     Returns:
-        Plain data: `run`, `tasks` (how many were begun), `planned` (how many there are to do, where the settings
-        tell), `rollouts` (status to count), `failures` (the commonest errors, with their counts), `scores` (a
-        verifier's name to `passed`, `scored`, `accuracy`, `interval`, and over `compared` rollouts `wrong_to_right`
-        and `right_to_wrong`), `tokens` (role to the fields of `TokenCount`). Shares are 0 to 1 or `None`.
+        Plain data: `run`, `session` (whether it is a debugging session), `tasks` (how many were begun),
+        `planned` (how many there are to do, where the settings tell), `rollouts` (status to count),
+        `failures` (the commonest errors, with their counts), `scores` (a verifier's name to `passed`,
+        `scored`, `accuracy`, `interval`, and over `compared` rollouts `wrong_to_right` and
+        `right_to_wrong`), `tokens` (role to the fields of `TokenCount`). Shares are 0 to 1 or `None`.
     """
     statuses = Counter({"done": 0, "failed": 0, "running": 0, "abandoned": 0})
     counts = "SELECT status, count(*) FROM rollouts WHERE error IS NOT ? GROUP BY status"
@@ -59,6 +60,7 @@ def summary(run: "Run", database: Database) -> dict[str, Any]:
     planned = run.settings.get("tasks")
     return {
         "run": run.name,
+        "session": run.settings.get("session") is True,
         "tasks": database.rows(sql)[0][0],
         "planned": planned.get("count") if isinstance(planned, dict) else None,
         "rollouts": dict(statuses),
@@ -111,6 +113,8 @@ def report(numbers: dict[str, Any]) -> str:
     planned, begun = numbers["planned"], f"{numbers['tasks']:,}"
     tasks = f"{begun} of {planned:,}" if planned not in (None, numbers["tasks"]) else begun
     lines = [f"run {numbers['run']}: {tasks} tasks, rollouts: {states or 'none'}"]
+    if numbers["session"]:
+        lines.append("  a debugging session: branches of one task with what people changed, no measure of a model")
     lines += [f"  {count:,} failed, not counted below: {text}" for text, count in numbers["failures"].items()]
     if rollouts["abandoned"]:
         lines.append(f"  {rollouts['abandoned']} abandoned rollouts are not counted")

@@ -209,10 +209,15 @@ class Breakpoints:
             self._write_down()
 
     def load(self, kept: Sequence[Mapping[str, Any]]) -> None:
-        """Take those up that were written down."""
+        """Take those up that were written down; one whose node or field the graph has no longer is disabled."""
         for data in kept:
-            known = {name: value for name, value in data.items() if name not in ("hits",)}
-            self.add(**known)
+            try:
+                self.add(**data)
+            except UserError:
+                with self._lock:
+                    lost = Breakpoint.model_validate({**data, "enabled": False})
+                    self._all[lost.number] = lost
+                    self._last = max(self._last, lost.number)
 
     def hit(self, occasion: Occasion) -> Breakpoint | None:
         """Give the first breakpoint that holds, counted as hit; a temporary one is gone afterwards."""
@@ -265,7 +270,7 @@ class Breakpoints:
         condition = self._conditions.get(known.number)
         if isinstance(condition, Condition):
             return condition.holds(occasion.names)
-        return condition is None or bool(condition(occasion.state))
+        return condition is None or _holds_for(condition, occasion.state)
 
     def _write_down(self) -> None:
         texts = {
@@ -287,6 +292,14 @@ def latest_score(state: Mapping[str, Any]) -> float | None:
         if isinstance(each, Mapping) and isinstance(each.get("orm"), int | float):
             return float(each["orm"])
     return None
+
+
+def _holds_for(condition: Predicate, state: Mapping[str, Any]) -> bool:
+    """Whether a function says yes; one that raises, for a field that is not set yet, say, does not."""
+    try:
+        return bool(condition(state))
+    except Exception:
+        return False
 
 
 def _at_node(node: str | None, occasion: Occasion) -> bool:

@@ -95,20 +95,28 @@ class Changing(Standing):
         """Replace a text in all later prompts of a role on this branch.
 
         Raises:
-            UserError: The branch has ended.
+            UserError: The branch has ended, or there is no such role.
         """
         if not old:
             raise UserError("rewrite: say which text is to be replaced")
+        self._check_role(role)
         self._rule({"role": role, "old": old, "new": new})
 
     def sample_with(self, role: str, **sampling: Any) -> None:
         """Let all later calls of a role on this branch sample otherwise.
 
         Raises:
-            UserError: The branch has ended, or a setting is refused.
+            UserError: The branch has ended, there is no such role, or a setting is refused.
         """
         changed(Sampling(), sampling)
+        self._check_role(role)
         self._rule({"role": role, "sampling": sampling})
+
+    def _check_role(self, role: str) -> None:
+        """Refuse a role that no node has and that has not spoken yet."""
+        known = {*self.bench.roles, *(turn.role for turn in self.run_record.turns())}
+        if role not in known:
+            raise UserError(f"there is no role {role!r} here yet; {nearest(role, known)}")
 
     def _must_be_at_prompt(self) -> tuple[Hold, Request]:
         hold = self._must_be_held()

@@ -146,7 +146,12 @@ def without(entry: Entry, result: Any, edits: Collection[str]) -> Any:
     commands = [each for each in _each(result) if isinstance(each, Command)]
     if not commands and len({name for name, _ in kept}) == len(kept):
         return dict(kept)
-    return [Command(update=kept), *(replace(each, update=None) for each in commands)]
+    return [Command(update=kept), *map(_leading, commands)]
+
+
+def _leading(command: Command[Any]) -> Command[Any]:
+    """A command without what it writes into this graph; where it leads, and what it writes elsewhere, stays."""
+    return replace(command, update=None) if command.graph is None else command
 
 
 def _values(channels: Channels, names: Sequence[str]) -> dict[str, Any]:

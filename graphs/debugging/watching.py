@@ -5,6 +5,7 @@ Subgraphs that are nodes are copied, too. Not covered: graphs that a node's func
 part of that node; their model calls are seen), and LangGraph's functional API.
 """
 
+import asyncio
 import dataclasses
 from collections.abc import Iterator, Mapping
 from itertools import count
@@ -104,8 +105,10 @@ class Watched(Runnable[Any, Any]):
                     return await place.watcher.leave(entry, dataclasses.replace(command, graph=None))
                 except GraphBubbleUp:
                     raise
-                except (SystemExit, KeyboardInterrupt) as end:
-                    error = RuntimeError(f"the node wanted to end the process: {end!r}")
+                except (SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError) as end:
+                    if _cancelled(end):
+                        raise
+                    error = RuntimeError(f"the node wanted to end more than itself: {end!r}")
                     decided = await place.watcher.fail(entry, error)
                     if decided is None:
                         raise error from end
@@ -151,6 +154,12 @@ class Watched(Runnable[Any, Any]):
             input=input,
             namespace=inside.get(NAMESPACE, ""),
         )
+
+
+def _cancelled(end: BaseException) -> bool:
+    """Whether somebody else cancels the task in which a node runs; a node may also raise that itself."""
+    task = asyncio.current_task()
+    return isinstance(end, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
 
 
 def _packet(metadata: Mapping[str, Any]) -> int | None:

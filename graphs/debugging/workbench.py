@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 
+from tutelage.agents import Role
 from tutelage.agents.call import changed
 from tutelage.agents.engine import Request
 from tutelage.agents.engines.loop_thread import LoopThread
@@ -34,7 +35,7 @@ from tutelage.traces.resuming import DROPPED
 from tutelage.traces.session_log import LoggedBranch, SessionLog
 from tutelage.types import Task
 
-__all__ = ["Workbench", "inner_graphs", "node_names"]
+__all__ = ["Workbench", "inner_graphs", "node_names", "role_names"]
 
 Result = TypeVar("Result")
 
@@ -80,6 +81,7 @@ class Workbench:
         }
         self.fields = fields
         self.nodes = frozenset(node_names(app))
+        self.roles = frozenset(role_names(app))
         self.breakpoints = Breakpoints(self.nodes, fields, log.keep_breakpoints)
         self.loop = LoopThread("tutelage-debug")
         self.tokenizers = Tokenizers()
@@ -359,6 +361,13 @@ def inner_graphs(app: App, within: tuple[str, ...] = ()) -> Iterator[tuple[tuple
         if isinstance(inner, CompiledStateGraph):
             yield (*within, name), inner
             yield from inner_graphs(inner, (*within, name))
+
+
+def role_names(app: App) -> Iterator[str]:
+    """Give the roles of a graph's nodes; of a function it is the node's name, which its model calls have."""
+    for _, graph in [((), app), *inner_graphs(app)]:
+        for name, node in graph.nodes.items():
+            yield node.bound.name if isinstance(node.bound, Role) else name
 
 
 def node_names(app: App) -> Iterator[str]:

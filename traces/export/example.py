@@ -15,6 +15,9 @@ from tutelage.traces.lessons import Note
 
 __all__ = ["Example", "select"]
 
+PERSON = "person"
+"""The author of an answer that a person gave in a model's stead; it is exported as what was taught only."""
+
 
 class Example(NamedTuple):
     """A turn, with what is known of it."""
@@ -40,7 +43,8 @@ def select(story: Story, settings: ExportSettings, verifier: str | None, tally: 
     everyone = settings.roles is settings.nodes is settings.policies is None and settings.truncated
     tally.turns += len(story.turns)
     for turn in story.turns:
-        if not everyone or turn.error is not None or turn.rollout.status != "done":
+        by_hand = turn.speaker.author == PERSON
+        if not everyone or by_hand or turn.error is not None or turn.rollout.status != "done":
             reason = _unfit(turn, settings)
             if reason is not None:
                 excluded[reason] += 1
@@ -85,6 +89,8 @@ def _unfit(turn: TurnView, settings: ExportSettings) -> str | None:
         return "belong to a rollout that is not done"
     if turn.error is not None:
         return "hold an error"
+    if speaker.author == PERSON and not settings.taught:
+        return "were written by a person"
     if settings.roles is not None and speaker.role not in settings.roles:
         return f"are not by {' or '.join(settings.roles)}"
     if settings.nodes is not None and speaker.node not in settings.nodes:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -14,7 +15,9 @@ from pydantic import BaseModel
 
 from tutelage.agents import ChatModel, scripted
 from tutelage.errors import UserError
-from tutelage.graphs import Session, debug, self_refine
+from tutelage.graphs import Session, debug, one_shot, self_refine
+from tutelage.tools import exact
+from tutelage.types import Task
 
 At = Callable[[Session], str]
 
@@ -312,3 +315,18 @@ def test_a_private_field_of_a_node_is_shown_and_set(Words: Any) -> None:
         session.set("secret", 7)
         session.go()
         assert session.state["count"] == 7
+
+
+def test_what_a_person_said_trains_nothing_unless_it_is_accepted(tmp_path: Path) -> None:
+    graph = one_shot(scripted(["answer: 1"]))
+    task = Task(id="t", problem="What is 1+1?", reference="2")
+    with debug(graph, task, verifier=exact, store=tmp_path) as session:
+        session.step()
+        session.say("answer: 2")
+        session.go()
+        run = session.run_record
+        for form in ("sft", "kto", "grpo"):
+            assert list(run.export(form)) == []
+        session.accept()
+        (row,) = run.export("sft", taught=True)
+        assert (row["author"], row["completion"][0]["content"]) == ("person", "answer: 2")

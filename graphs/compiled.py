@@ -14,7 +14,7 @@ from pydantic import BaseModel, JsonValue
 
 from tutelage.errors import UserError
 
-__all__ = ["AnyGraph", "compiled", "graph_settings", "input_keys"]
+__all__ = ["AnyGraph", "check_end", "compiled", "graph_settings", "input_keys"]
 
 AnyGraph = StateGraph[Any, Any, Any, Any] | CompiledStateGraph[Any, Any, Any, Any]
 """What `rollout` takes."""
@@ -49,6 +49,21 @@ def compiled(graph: AnyGraph) -> CompiledStateGraph[Any, Any, Any, Any]:
 def input_keys(graph: CompiledStateGraph[Any, Any, Any, Any]) -> list[str]:
     """The fields of a graph's input; none for a state that is not made of fields."""
     return [key for key in graph.builder.schemas[graph.builder.input_schema] if key != "__root__"]
+
+
+def check_end(app: CompiledStateGraph[Any, Any, Any, Any]) -> None:
+    """Make sure that a verifier can find the solution in what a graph ends with.
+
+    Raises:
+        UserError: The output has no field for it.
+    """
+    keys = set(app.builder.schemas[app.builder.output_schema])
+    if not keys & {"solution", "messages"}:
+        listed = ", ".join(sorted(keys)) or "nothing"
+        raise UserError(
+            "the graph's output has neither a field 'solution' nor a field 'messages' to read the solution "
+            f"from (it has: {listed}); add one of them to its state"
+        )
 
 
 def graph_settings(graph: CompiledStateGraph[Any, Any, Any, Any]) -> dict[str, JsonValue]:

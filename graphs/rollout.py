@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from tutelage.errors import UserError
 from tutelage.graphs.batch import Batch
-from tutelage.graphs.compiled import AnyGraph, compiled, graph_settings, input_keys, plain
+from tutelage.graphs.compiled import AnyGraph, check_end, compiled, graph_settings, input_keys, plain
 from tutelage.graphs.control.desk import Stopped
 from tutelage.graphs.control.offering import desk_for, offered
 from tutelage.graphs.debugging.watching import watched
@@ -144,7 +144,7 @@ async def _rolled_out(
     _at_least_one(repeats=repeats, concurrency=concurrency)
     keys = input_keys(app)
     initial_state(keys, batch_tasks[0])
-    _has_end(app)
+    check_end(app)
     settings = _settings(app, batch_tasks, verifier, repeats)
     opened = Store.memory() if store is None else Store.open(store)
     try:
@@ -195,16 +195,6 @@ def _at_least_one(**settings: int) -> None:
     for key, value in settings.items():
         if not isinstance(value, int) or value < 1:
             raise UserError(f"{key}={value!r} of rollout: give a whole number from 1 on")
-
-
-def _has_end(app: CompiledStateGraph[Any, Any, Any, Any]) -> None:
-    keys = set(app.builder.schemas[app.builder.output_schema])
-    if not keys & {"solution", "messages"}:
-        listed = ", ".join(sorted(keys)) or "nothing"
-        raise UserError(
-            "the graph's output has neither a field 'solution' nor a field 'messages' to read the solution "
-            f"from (it has: {listed}); add one of them to its state"
-        )
 
 
 def _settings(

@@ -114,7 +114,9 @@ def report(numbers: dict[str, Any]) -> str:
     tasks = f"{begun} of {planned:,}" if planned not in (None, numbers["tasks"]) else begun
     lines = [f"run {numbers['run']}: {tasks} tasks, rollouts: {states or 'none'}"]
     if numbers["session"]:
-        lines.append("  a debugging session: branches of one task with what people changed, no measure of a model")
+        lines.append(
+            "  a debugging session: branches of one task with what people changed, no measure of a model"
+        )
     lines += [f"  {count:,} failed, not counted below: {text}" for text, count in numbers["failures"].items()]
     if rollouts["abandoned"]:
         lines.append(f"  {rollouts['abandoned']} abandoned rollouts are not counted")

@@ -125,6 +125,10 @@ class Store:
     def _take_up(self) -> None:
         self._taken_up = True
 
+    def begun(self) -> bool:
+        """Whether a run was started here."""
+        return bool(self.database.rows("SELECT 1 FROM run"))
+
     def run(self) -> Run:
         """Give the run that is recorded here.
 

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["breakpoint_line", "wanted"]
 
 PLACES = ("before", "after", "prompt")
+MOST_DIGITS = 15
+"""Of a count of tokens."""
 PIECE = re.compile(
     r"""\s*(?:
         (?P<key>role|verdict|node):\s*(?P<value>[^\s,]+)
-      | tokens\s*>\s*(?P<tokens>[\d_]+)(?![.\w])
-      | score\s*(?P<score>(?:<=|>=|==|!=|<|>)\s*-?[\d.]+)
+      | tokens\s*>\s*(?P<tokens>[0-9]+(?:_[0-9]+)*)(?![.\w])
+      | score\s*(?P<score>(?:<=|>=|==|!=|<|>)\s*-?[0-9]+(?:\.[0-9]+)?)(?![.\w])
+      | (?P<wrong>tokens|score)\s*(?P<compared>[<>=!][^,]*)
       | (?P<error>error)(?!\S)
       | (?P<place>before|after|prompt)(?!\S)
       | when\s+(?P<when>.+)
@@ -36,7 +39,7 @@ def wanted(text: str) -> dict[str, Any]:
     """Read what stands after `b` as the arguments of `Session.break_on`.
 
     Raises:
-        UserError: Nothing is said, or one thing twice.
+        UserError: Nothing is said, one thing twice, or a number is none.
     """
     found: dict[str, Any] = {}
     position = 0
@@ -80,14 +83,28 @@ def _read(match: re.Match[str]) -> tuple[str, Any]:
     groups = {key: value for key, value in match.groupdict().items() if value is not None}
     if "key" in groups:
         return groups["key"], groups["value"]
+    if "wrong" in groups:
+        raise UserError(_not_compared(groups["wrong"], groups["compared"].strip()))
     if "tokens" in groups:
-        return "tokens", int(groups["tokens"])
+        return "tokens", _count(groups["tokens"])
     if "error" in groups:
         return "error", True
     if "place" in groups:
         return "at", groups["place"]
     key, value = next(iter(groups.items()))
     return {"name": "node", "condition": "when"}.get(key, key), value.strip()
+
+
+def _count(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise UserError(f"tokens > {digits[:MOST_DIGITS]}… is more than a branch can have")
+    return int(digits)
+
+
+def _not_compared(name: str, text: str) -> str:
+    """Say what stands after `tokens` or `score`, where that is no comparison with a number."""
+    usual = "tokens > N, N a whole number" if name == "tokens" else "score < X, X a number such as 0.5"
+    return f"{f'{name} {text}'[:80]!r} compares with no such number; write {usual}, or a condition: when {name} …"
 
 
 def _usual(found: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from glob import escape, glob
+from os.path import expanduser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def _roles(console: "Console", last: str) -> list[str]:
 def _files(console: "Console", last: str) -> list[str]:
     if not console.settings.files:
         return []
-    found = glob(f"{escape(str(Path(last).expanduser()) if last.startswith('~') else last)}*")
+    found = glob(f"{escape(expanduser(last))}*")
     return [f"{each}/" if Path(each).is_dir() else each for each in found[:MOST]]
 
 

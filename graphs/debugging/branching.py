@@ -144,7 +144,7 @@ class Branching(Standing):
     def _samples(
         self, n: int, where: Point, edit: Mapping[str, Any] | None, changes: Mapping[str, Any], group: str
     ) -> Spread:
-        if n < 1:
+        if not isinstance(n, int) or isinstance(n, bool) or n < 1:
             raise UserError(f"n={n!r} samples: give a number from 1 on")
         events, contents = first_events(where, self.bench.keeper, changes, edit)
         made: list[LoggedBranch] = []

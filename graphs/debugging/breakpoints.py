@@ -229,6 +229,7 @@ class Breakpoints:
                     self._all[known.number] = known.model_copy(
                         update={"ignore": known.ignore - 1, "hits": known.hits + 1}
                     )
+                    self._write_down()
                     continue
                 hit = known.model_copy(update={"hits": known.hits + 1})
                 self._all[known.number] = hit

@@ -18,7 +18,7 @@ from langgraph.types import Send
 
 from tutelage.agents.engine import Answer, Completion, Engine, Request
 from tutelage.agents.interception import Intercepted, Proceed, intercepting
-from tutelage.errors import ReplayDivergence
+from tutelage.errors import ReplayDivergence, TutelageError
 from tutelage.graphs.debugging import fields
 from tutelage.graphs.debugging.answers import joined, kind_of, recorded_failure
 from tutelage.graphs.debugging.breakpoints import Occasion
@@ -114,7 +114,10 @@ class Execution:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            outcome = self.bench.failed(self.recorder, error)
+            try:
+                outcome = self.bench.failed(self.recorder, error)
+            except TutelageError as lost:
+                outcome = {"status": "failed", "error": str(lost)}
         self.error = outcome.get("error")
         self.branch = replace(self.branch, outcome=outcome)
         self.gate.ended(outcome["status"])

@@ -58,7 +58,9 @@ def point(track: Track, at: At) -> Point:
     Raises:
         UserError: There is no such visit, or it has not come that far.
     """
-    number, when = at if isinstance(at, tuple) else (at, "before")
+    number, when = at if isinstance(at, tuple) and len(at) == 2 else (at, "before")
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise UserError(f"at={at!r}: give a visit's number, or the number with 'before', 'prompt' or 'after'")
     visit = track.number(number)
     if visit is None:
         listed = ", ".join(f"{each.number} {each.node}" for each in track.visits) or "none"

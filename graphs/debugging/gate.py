@@ -91,13 +91,14 @@ class Gate:
 
         Where it is no single step, neighbours in the same super-step go on with it that nothing but a step has held.
         """
-        released = [self.held.pop(0)]
+        released = self.held[:1]
         if mode.kind != "step":
-            released += [each for each in self.held if each.passing and _goes_along(each, mode)]
-            self.held = [each for each in self.held if each not in released]
-        self._mode = mode
+            released += [each for each in self.held[1:] if each.passing and _goes_along(each, mode)]
         for hold in released:
             self._log("go", hold.visit.key, {})
+        self.held = [each for each in self.held if each not in released]
+        self._mode = mode
+        for hold in released:
             if not hold.released.done():
                 hold.released.set_result(None)
         if self.held:

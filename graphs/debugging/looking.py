@@ -117,7 +117,7 @@ class Looking(Standing):
             self.run_record,
             self.rollout_id,
             other.rollout_id,
-            states=(self.state, other.state),
+            states=(self._whole_state(), other._whole_state()),
             paths=(self._said(), other._said()),
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from tutelage.errors import StoreError, UserError
-from tutelage.graphs.compiled import AnyGraph, compiled, graph_settings, input_keys, plain
+from tutelage.graphs.compiled import AnyGraph, check_end, compiled, graph_settings, input_keys, plain
 from tutelage.graphs.debugging.fields import is_message_list, with_ids
 from tutelage.graphs.debugging.keeping import Keeper
 from tutelage.graphs.debugging.session import Session
@@ -97,6 +97,8 @@ def session_settings(path: str | Path) -> dict[str, JsonValue]:
 def _opened(store: str | Path | None) -> Store:
     if store is None:
         return Store.memory()
+    if not str(store):
+        raise UserError("store='' names no directory; leave it out to keep the session in memory")
     if (Path(store) / FILE).exists() and not is_session(store):
         raise StoreError(
             f"{str(store)!r} holds a run that is no session; give another directory, "
@@ -118,6 +120,9 @@ def _session(
     keeper = Keeper(log, app)
     known = log.begun()
     if known is None:
+        _check_new(opened, log)
+        if verifier is not None:
+            check_end(app)
         work, given = _work(app, task)
         kept = keeper.bytes_of(given) if isinstance(task, Mapping) else None
         own = "kept" if kept is not None else "not kept" if isinstance(task, Mapping) else "of the task"
@@ -139,6 +144,16 @@ def _session(
     except BaseException:
         bench.close()
         raise
+
+
+def _check_new(opened: Store, log: SessionLog) -> None:
+    """Refuse to begin anew where a run has branches whose log is gone."""
+    if opened.path is not None and opened.begun() and opened.run().rollouts():
+        log.close()
+        raise StoreError(
+            f"the run in {str(opened.path)!r} has branches of a session, but {SESSION_FILE!r} beside it is empty; "
+            "restore it from a copy, or give another directory"
+        )
 
 
 def _first(bench: Workbench, *, new: bool) -> Session:

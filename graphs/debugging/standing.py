@@ -214,6 +214,16 @@ class Standing:
     def _kept(self, name: str | None) -> JsonValue:
         return None if name is None else plain_value(self.bench.keeper.get(name))
 
+    def _whole_state(self) -> dict[str, Any]:
+        """The state of the outermost graph, wherever the branch is held."""
+        hold = self._held
+        if hold is None or hold.entry.parent is None:
+            return self.state
+        entry = hold.entry
+        while entry.parent is not None:
+            entry = entry.parent
+        return fields.read(entry)
+
     def _last_state(self) -> dict[str, Any]:
         """The state at the end of the graph; where it failed, after the last visit of the outermost graph."""
         if self._track.final is not None:

@@ -90,7 +90,7 @@ def correct(
         StoreError: The run cannot be written.
     """
     turn = run.turn(corrected(run.turn(turn_id)) or turn_id)
-    if not text.strip():
+    if not isinstance(text, str) or not text.strip():
         raise UserError(f"the correction of turn {turn.id!r} is empty; give the text that is right")
     if text == turn.completion and not turn.tool_calls and turn.error is None:
         raise UserError(f"the correction of turn {turn.id!r} is what it says; accept it instead")

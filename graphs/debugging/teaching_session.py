@@ -57,17 +57,18 @@ class Teaching(Looking):
         """
         return teaching.label_step(self.run_record, self.turn_id(turn_id), step, right)
 
-    def teach(self, better: "Teaching", *, roles: Sequence[str] | None = None) -> tuple[Lesson, ...]:
+    def teach(self, better: "Teaching | str", *, roles: Sequence[str] | None = None) -> tuple[Lesson, ...]:
         """Say that another branch is better than this one: where they part is a pair, what follows there is right.
 
         Args:
-            better: The session of the better branch.
+            better: The better branch's session or name.
             roles: Whose answers are learnt; `None`: everyone's.
 
         Raises:
             UserError: The other branch says nothing new.
         """
-        return teaching.teach(self.run_record, better.rollout_id, self.rollout_id, roles=roles)
+        rollout = self.bench.branch(better).rollout if isinstance(better, str) else better.rollout_id
+        return teaching.teach(self.run_record, rollout, self.rollout_id, roles=roles)
 
     def forget(self, turn_id: str | None = None) -> None:
         """Take back what was said of a turn.

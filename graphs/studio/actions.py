@@ -1,19 +1,35 @@
 """What the page's buttons do with a session: one action each, with the names and arguments of `Session`.
 
 What lets the graph go on, goes through the console, so that the commands of breakpoints are executed as in a terminal.
-An argument that an action has not is an error. Not covered: one thing at a time (`live`).
+An argument that an action has not, or that is of another kind, is an error (`bodies`).
+Not covered: one thing at a time (`live`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from tutelage.agents.call import changed
 from tutelage.errors import UserError
 from tutelage.graphs.console.reply import Reply
+from tutelage.graphs.studio.bodies import (
+    Fields,
+    Flag,
+    Messages,
+    Place,
+    Point,
+    Prompt,
+    Settings,
+    Text,
+    Texts,
+    Whole,
+    check,
+)
+from tutelage.types import Sampling
 
 if TYPE_CHECKING:
     from tutelage.graphs.console import Console
+    from tutelage.graphs.debugging.view import Place as BreakPlace
 
 __all__ = ["ACTIONS", "Outcome", "act"]
 
@@ -50,29 +66,18 @@ def act(console: "Console", name: str, body: Mapping[str, Any]) -> Outcome:
     action = ACTIONS.get(name)
     if action is None:
         raise UserError(f"there is no action {name!r}; there are {', '.join(sorted(ACTIONS))}")
-    _check(name, action, body)
+    check(name, action, body, ("console",))
     found = action(console, **body)
     if isinstance(found, Reply):
         return Outcome.of(found)
     return found if isinstance(found, Outcome) else Outcome(found)
 
 
-def _check(name: str, action: Callable[..., Any], body: Mapping[str, Any]) -> None:
-    known = {key: each for key, each in signature(action).parameters.items() if key != "console"}
-    unknown = sorted(set(body) - set(known))
-    if unknown:
-        listed = ", ".join(known) or "none"
-        raise UserError(f"{name} takes no {unknown[0]!r}; its arguments: {listed}")
-    missing = [key for key, each in known.items() if each.default is Parameter.empty and key not in body]
-    if missing:
-        raise UserError(f"{name} needs {missing[0]!r}")
-
-
 def _line(line: str) -> Callable[["Console"], Reply]:
     return lambda console: console.execute(line)
 
 
-def _until(console: "Console", node: str) -> Reply:
+def _until(console: "Console", node: Text) -> Reply:
     return console.execute(f"until {node}")
 
 
@@ -83,25 +88,25 @@ def _answer(console: "Console", value: Any) -> Reply:
 
 def _break(
     console: "Console",
-    node: str | None = None,
-    at: Any = None,
-    role: str | None = None,
-    verdict: str | None = None,
-    score: str | None = None,
-    error: bool = False,
-    tokens: int | None = None,
-    when: str | None = None,
-    temporary: bool = False,
-    commands: Sequence[str] = (),
-    ignore: int = 0,
+    node: Text | None = None,
+    at: Place | None = None,
+    role: Text | None = None,
+    verdict: Text | None = None,
+    score: Text | None = None,
+    error: Flag = False,
+    tokens: Whole | None = None,
+    when: Text | None = None,
+    temporary: Flag = False,
+    commands: Texts = (),
+    ignore: Whole = 0,
 ) -> Any:
     return console.session.break_on(
         node or None,
-        at=at or None,
+        at=cast("BreakPlace | None", at),
         role=role or None,
         verdict=verdict or None,
         score=score or None,
-        error=bool(error),
+        error=error,
         tokens=tokens or None,
         when=when or None,
         temporary=temporary,
@@ -110,15 +115,15 @@ def _break(
     )
 
 
-def _clear(console: "Console", number: int | None = None) -> None:
+def _clear(console: "Console", number: Whole | None = None) -> None:
     console.session.clear(number)
 
 
-def _enable(console: "Console", number: int) -> Any:
+def _enable(console: "Console", number: Whole) -> Any:
     return console.session.enable(number)
 
 
-def _disable(console: "Console", number: int) -> Any:
+def _disable(console: "Console", number: Whole) -> Any:
     return console.session.disable(number)
 
 
@@ -126,60 +131,71 @@ def _change_breakpoint(console: "Console", number: int, changes: Mapping[str, An
     return console.session.change_breakpoint(number, **changes)
 
 
-def _set(console: "Console", field: str, value: Any) -> None:
+def _changeable(
+    enabled: Flag = True,
+    ignore: Whole = 0,
+    commands: Texts = (),
+    when: Text | None = None,
+    temporary: Flag = False,
+) -> None:
+    """What can be changed of a breakpoint; only its arguments count."""
+
+
+def _set(console: "Console", field: Text, value: Any) -> None:
     console.session.set(field, value)
 
 
 def _prompt(
     console: "Console",
-    messages: Sequence[Mapping[str, Any]] | None = None,
-    text: str | None = None,
-    sampling: Mapping[str, Any] | None = None,
+    messages: Messages | None = None,
+    text: Text | None = None,
+    sampling: Settings | None = None,
 ) -> None:
     console.session.edit_prompt(messages, text=text, sampling=sampling)
 
 
-def _say(console: "Console", text: str) -> None:
+def _say(console: "Console", text: Text) -> None:
     console.session.say(text)
 
 
-def _rewrite(console: "Console", role: str, old: str, new: str) -> None:
+def _rewrite(console: "Console", role: Text, old: Text, new: Text) -> None:
     console.session.rewrite(role, old, new)
 
 
-def _sample_with(console: "Console", role: str, sampling: Mapping[str, Any]) -> None:
+def _sample_with(console: "Console", role: Text, sampling: Settings) -> None:
+    changed(Sampling(), sampling)
     console.session.sample_with(role, **sampling)
 
 
 def _fork(
-    console: "Console", changes: Mapping[str, Any] | None = None, at: Any = None, name: str | None = None
+    console: "Console", changes: Fields | None = None, at: Point | None = None, name: Text | None = None
 ) -> Reply:
     """Begin a branch, and go on with it."""
     return console.move(console.session.fork(changes, at=_at(at), name=name or None))
 
 
-def _switch(console: "Console", name: str) -> Reply:
+def _switch(console: "Console", name: Text) -> Reply:
     return console.move(console.session.switch(name))
 
 
-def _rename(console: "Console", name: str, to: str) -> None:
+def _rename(console: "Console", name: Text, to: Text) -> None:
     console.session.switch(name).rename(to)
     if console.session.branch == name:
         console.move(console.session.switch(to))
 
 
-def _drop(console: "Console", name: str) -> None:
+def _drop(console: "Console", name: Text) -> None:
     console.session.drop(name)
 
 
 def _resample(
     console: "Console",
-    n: int,
-    at: Any = None,
-    prompt: Any = None,
-    sampling: Mapping[str, Any] | None = None,
-    changes: Mapping[str, Any] | None = None,
-    name: str | None = None,
+    n: Whole,
+    at: Point | None = None,
+    prompt: Prompt | None = None,
+    sampling: Settings | None = None,
+    changes: Fields | None = None,
+    name: Text | None = None,
 ) -> Any:
     spread = console.session.resample(
         n,
@@ -193,32 +209,32 @@ def _resample(
     return spread
 
 
-def _accept(console: "Console", turn_id: str | None = None) -> Any:
+def _accept(console: "Console", turn_id: Text | None = None) -> Any:
     return console.session.accept(turn_id)
 
 
-def _reject(console: "Console", turn_id: str | None = None) -> Any:
+def _reject(console: "Console", turn_id: Text | None = None) -> Any:
     return console.session.reject(turn_id)
 
 
-def _correct(console: "Console", text: str, turn_id: str | None = None) -> Any:
+def _correct(console: "Console", text: Text, turn_id: Text | None = None) -> Any:
     return console.session.correct(text, turn_id).id
 
 
-def _rank(console: "Console", turn_ids: Sequence[str]) -> Any:
+def _rank(console: "Console", turn_ids: Texts) -> Any:
     return console.session.rank(list(turn_ids))
 
 
-def _label(console: "Console", step: int, right: bool | None, turn_id: str | None = None) -> Any:
+def _label(console: "Console", step: Whole, right: Flag | None, turn_id: Text | None = None) -> Any:
     return console.session.label_step(step, right, turn_id)
 
 
-def _teach(console: "Console", name: str) -> Any:
+def _teach(console: "Console", name: Text) -> Any:
     """Take another branch for the better one."""
     return list(console.session.teach(console.session.switch(name)))
 
 
-def _forget(console: "Console", turn_id: str | None = None) -> None:
+def _forget(console: "Console", turn_id: Text | None = None) -> None:
     console.session.forget(turn_id)
 
 
@@ -230,11 +246,11 @@ def _down(console: "Console") -> Any:
     return console.session.down()
 
 
-def _why(console: "Console", number: int | None = None) -> Any:
+def _why(console: "Console", number: Whole | None = None) -> Any:
     return console.session.why(number)
 
 
-def _changes(console: "Console", number: int | None = None) -> Any:
+def _changes(console: "Console", number: Whole | None = None) -> Any:
     return console.session.changes(number)
 
 
@@ -242,7 +258,7 @@ def _costs(console: "Console") -> Any:
     return console.session.costs()
 
 
-def _command(console: "Console", line: str) -> Outcome:
+def _command(console: "Console", line: Text) -> Outcome:
     """Do what a line says; what is refused is said, too, as in a terminal."""
     reply = console.execute(line)
     return Outcome(reply.data, reply.text, reply.to_json()["lines"])

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tutelage.errors import UserError
 from tutelage.graphs.debugging.spelling import Tokenizers
 from tutelage.graphs.debugging.teaching import Lessons, accept, correct, forget, label_step, rank, reject
+from tutelage.graphs.studio.bodies import Flag, Text, Texts, Whole, check
 from tutelage.graphs.studio.library import Library, Opened
-from tutelage.graphs.studio.live import Busy, Live
+from tutelage.graphs.studio.live import Live
+from tutelage.graphs.studio.refusal import Busy
 from tutelage.traces import Run
 from tutelage.traces.watching import being_written
 
@@ -90,25 +92,17 @@ class Desk:
         name = given.pop("label", None)
         told = LABELS.get(name) if isinstance(name, str) else None
         if told is None:
-            raise UserError(f"there is no label {name!r}; there are {', '.join(LABELS)}")
-        function, known = told
-        unknown = sorted(set(given) - set(known))
-        if unknown:
-            raise UserError(
-                f"label {name!r} takes no {unknown[0]!r}; it takes {', '.join(known) or 'nothing'}"
-            )
-        missing = [key for key in known if key not in given]
-        if missing:
-            raise UserError(f"label {name!r} needs {missing[0]!r}")
+            raise UserError(f"there is no label {str(name)[:60]!r}; there are {', '.join(LABELS)}")
+        check(f"label {name!r}", told, given, ("run", "turn_id"))
         live = self.live
         if live is not None and live.run == opened.id:
-            return function(live.console.session.run_record, turn_id, **given)
+            return told(live.console.session.run_record, turn_id, **given)
         if opened.run.path is None:
-            return function(opened.run, turn_id, **given)
+            return told(opened.run, turn_id, **given)
         if being_written(opened.run.path):
             raise UserError(f"run {opened.run.name!r} is being written; label it when that has ended")
         with Lessons(opened.run.path) as lessons:
-            return function(lessons.run, turn_id, **given)
+            return told(lessons.run, turn_id, **given)
 
     def branches(self, opened: Opened) -> Mapping[str, Mapping[str, Any]]:
         """Give the branches of a session by the ids of their rollouts; none for a run that is no session."""
@@ -132,24 +126,36 @@ class Desk:
             self.live = None
 
 
-def _rank(run: Run, turn_id: str, turn_ids: list[str]) -> Any:
+def _accept(run: Run, turn_id: str) -> Any:
+    return accept(run, turn_id)
+
+
+def _reject(run: Run, turn_id: str) -> Any:
+    return reject(run, turn_id)
+
+
+def _forget(run: Run, turn_id: str) -> Any:
+    return forget(run, turn_id)
+
+
+def _rank(run: Run, turn_id: str, turn_ids: Texts) -> Any:
     return rank(run, turn_ids)
 
 
-def _step(run: Run, turn_id: str, step: int, right: bool | None) -> Any:
+def _step(run: Run, turn_id: str, step: Whole, right: Flag | None) -> Any:
     return label_step(run, turn_id, step, right)
 
 
-def _correct(run: Run, turn_id: str, text: str) -> Any:
+def _correct(run: Run, turn_id: str, text: Text) -> Any:
     return {"turn_id": correct(run, turn_id, text).id}
 
 
-LABELS: Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
-    "accept": (accept, ()),
-    "correct": (_correct, ("text",)),
-    "forget": (forget, ()),
-    "rank": (_rank, ("turn_ids",)),
-    "reject": (reject, ()),
-    "step": (_step, ("step", "right")),
+LABELS: Mapping[str, Callable[..., Any]] = {
+    "accept": _accept,
+    "correct": _correct,
+    "forget": _forget,
+    "rank": _rank,
+    "reject": _reject,
+    "step": _step,
 }
-"""What each needs besides the turn."""
+"""What each needs besides the turn is posted."""

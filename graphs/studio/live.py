@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from tutelage.errors import TutelageError, UserError
 from tutelage.graphs.studio.actions import Outcome, act
+from tutelage.graphs.studio.refusal import Busy, Inside, inside
 from tutelage.graphs.studio.session_view import session_view
 
 if TYPE_CHECKING:
     from tutelage.graphs.debugging import Session
 
-__all__ = ["Busy", "Live"]
+__all__ = ["Live"]
 
 HISTORY = 500
 """Lines that are remembered."""
-
-
-class Busy(UserError):
-    """Something else is at work on the session."""
 
 
 class Live:
@@ -47,6 +44,7 @@ class Live:
         self._history: deque[str] = deque(maxlen=HISTORY)
         self._work: threading.Thread | None = None
         self._last: dict[str, Any] | None = None
+        self._unforeseen = False
         self._number = 0
 
     @property
@@ -68,6 +66,7 @@ class Live:
 
         Raises:
             UserError: It was refused; `Busy` where something else is at work.
+            Inside: It failed in a way that nobody foresaw.
         """
         if name == "pause":
             self.console.pause()
@@ -82,7 +81,7 @@ class Live:
         if last is None or work.is_alive() or not last["done"]:
             return {"done": False, "result": None, "text": "", "lines": [], "session": self.view()}
         if last["error"] is not None:
-            raise UserError(last["error"])
+            raise (Inside if self._unforeseen else UserError)(last["error"])
         return {**last, "session": self.view()}
 
     def close(self) -> None:
@@ -96,6 +95,7 @@ class Live:
 
     def _begin(self, name: str, body: Mapping[str, Any]) -> threading.Thread:
         self._number += 1
+        self._unforeseen = False
         self._last = self._told(name, Outcome(), done=False)
         if name == "command":
             self._history.append(str(body.get("line", "")))
@@ -107,12 +107,13 @@ class Live:
 
     def _act(self, name: str, body: Mapping[str, Any]) -> None:
         try:
-            self._last = self._told(name, act(self.console, name, body))
-        except (TutelageError, TypeError, ValueError) as error:
-            self._last = self._told(name, Outcome(), error=str(error))
+            last = self._told(name, act(self.console, name, body))
+        except TutelageError as error:
+            last = self._told(name, Outcome(), error=str(error))
         except Exception as error:
-            self._last = self._told(name, Outcome(), error=f"{type(error).__name__}: {error}")
-            raise
+            self._unforeseen = True
+            last = self._told(name, Outcome(), error=str(inside(name, error)))
+        self._last = last
 
     def _told(
         self, name: str, outcome: Outcome, *, done: bool = True, error: str | None = None

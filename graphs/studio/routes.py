@@ -6,6 +6,7 @@ long answer keeps nobody else waiting. Not covered: who may ask (`security`).
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ from tutelage.graphs.studio.events import EVERY, events_of
 from tutelage.graphs.studio.fields import FIELDS
 from tutelage.graphs.studio.filters import UnknownField
 from tutelage.graphs.studio.library import Opened
-from tutelage.graphs.studio.live import Busy
+from tutelage.graphs.studio.live import Live
 from tutelage.graphs.studio.plain import json_bytes
+from tutelage.graphs.studio.refusal import inside, status_of
+from tutelage.graphs.studio.session_view import field_part
 from tutelage.graphs.studio.static_files import STATIC, TYPES
 
 __all__ = ["application"]
@@ -59,6 +62,8 @@ class Api:
             f"{run}/compare": self._compare,
             session: lambda request: None if self._desk.live is None else self._desk.live.view(),
             f"{session}/compare": self._compare_branches,
+            f"{session}/complete": self._complete,
+            f"{session}/state": self._field,
         }
         posts: Mapping[str, Callable[[Request, Mapping[str, Any]], Any]] = {
             f"{run}/turns/{{turn}}/label": self._label,
@@ -124,15 +129,26 @@ class Api:
         return views.compare_view(self._desk, self._run(request), a, b)
 
     def _compare_branches(self, request: Request) -> Any:
-        live = self._desk.live
-        if live is None:
-            raise views.NotHere("there is no session")
+        live = self._open()
         names = {each.name: each.rollout_id for each in live.console.session.branches()}
         a, b = (_needed(request, name) for name in "ab")
         for name in (a, b):
             if name not in names:
                 raise views.NotHere(f"the session has no branch {name!r}; it has {', '.join(names)}")
         return views.compare_view(self._desk, self._desk.library.get(live.run), names[a], names[b])
+
+    def _complete(self, request: Request) -> Any:
+        line = _needed(request, "line")
+        return {"line": line, "words": self._open().console.complete(line)}
+
+    def _field(self, request: Request) -> Any:
+        offset, length = _whole(request, "offset", 0), _whole(request, "length", views.PART)
+        return field_part(self._open().console.session, _needed(request, "field"), offset, length)
+
+    def _open(self) -> Live:
+        if self._desk.live is None:
+            raise views.NotHere("there is no session")
+        return self._desk.live
 
     def _label(self, request: Request, body: Mapping[str, Any]) -> Any:
         return {"result": self._desk.label(self._run(request), request.path_params["turn"], body)}
@@ -150,7 +166,9 @@ class Api:
         try:
             wait = float(request.query_params.get("wait", WAIT))
         except ValueError:
-            raise UserError("wait is a number of seconds") from None
+            wait = math.nan
+        if math.isnan(wait):
+            raise UserError("wait is a number of seconds")
         return live.do(request.path_params["action"], body, min(max(0.0, wait), LONGEST_WAIT))
 
     async def _events(self, request: Request) -> Response:
@@ -173,14 +191,14 @@ class Api:
 
     def _static_file(self, request: Request, name: str) -> Response:
         kind = TYPES.get(Path(name).suffix)
-        file = self._static / name
-        if kind is None or "/" in name or name.startswith(".") or not file.is_file():
-            if name == "index.html":
-                return Response(
-                    "the page is not built: npm run build in studio/", 503, media_type="text/plain"
-                )
-            return Response("there is nothing of this name", 404, media_type="text/plain")
-        return _with_tag(request, file.read_bytes(), kind)
+        if kind is not None and "/" not in name and not name.startswith("."):
+            try:
+                return _with_tag(request, (self._static / name).read_bytes(), kind)
+            except (OSError, ValueError):
+                pass
+        if name == "index.html":
+            return Response("the page is not built: npm run build in studio/", 503, media_type="text/plain")
+        return Response("there is nothing of this name", 404, media_type="text/plain")
 
 
 def application(desk: Desk, static: Path = STATIC, every: float = EVERY) -> Starlette:
@@ -194,6 +212,8 @@ def _getting(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
             body = await run_in_threadpool(lambda: json_bytes(handler(request)))
         except TutelageError as error:
             return _refused(error)
+        except Exception as error:
+            return _refused(inside("this look", error))
         return _with_tag(request, body, "application/json")
 
     return get
@@ -202,7 +222,7 @@ def _getting(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
 def _posting(handler: Callable[[Request, Mapping[str, Any]], Any]) -> Callable[[Request], Any]:
     async def post(request: Request) -> Response:
         try:
-            body = json.loads(await request.body() or b"{}")
+            body = json.loads(await request.body() or b"{}", parse_constant=_no_number)
         except (ValueError, RecursionError):
             return _refused(UserError("what is posted is no JSON"))
         if not isinstance(body, dict):
@@ -211,9 +231,16 @@ def _posting(handler: Callable[[Request, Mapping[str, Any]], Any]) -> Callable[[
             answer = await run_in_threadpool(lambda: json_bytes(handler(request, body)))
         except TutelageError as error:
             return _refused(error)
+        except Exception as error:
+            return _refused(inside("this", error))
         return Response(answer, media_type="application/json", headers={"cache-control": "no-store"})
 
     return post
+
+
+def _no_number(text: str) -> Any:
+    """JSON has neither NaN nor Infinity."""
+    raise ValueError(text)
 
 
 async def _nothing_here(request: Request) -> Response:
@@ -232,13 +259,8 @@ def _refused(error: TutelageError) -> Response:
     found: dict[str, Any] = {"error": str(error)}
     if isinstance(error, UnknownField):
         found["fields"] = list(FIELDS)
-    status = 400 if isinstance(error, UserError) else 500
-    if isinstance(error, views.NotHere):
-        status = 404
-    elif isinstance(error, Busy):
-        status = 409
     headers = {"cache-control": "no-store"}
-    return Response(json_bytes(found), status, media_type="application/json", headers=headers)
+    return Response(json_bytes(found), status_of(error), media_type="application/json", headers=headers)
 
 
 def _whole(request: Request, name: str, default: int) -> int:

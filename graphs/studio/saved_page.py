@@ -12,6 +12,7 @@ import html
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ def save_page(run: Run, path: str | Path, rollouts: Sequence[str] = (), *, stati
         static: The built page.
 
     Raises:
-        UserError: There is no such rollout, or the page would be too large.
+        UserError: There is no such rollout, the page would be too large, or the file cannot be written.
     """
     desk = Desk(Library(runs=[run]))
     try:
@@ -100,10 +101,21 @@ def _saved(
             )
         parts.append(part)
     page = _page(b"{" + b",".join(parts) + b"}", static, ", ".join(opened.run.name for opened, _ in shown))
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(page)
-    os.replace(partial, path)
+    _write(page, path)
     return path
+
+
+def _write(page: bytes, path: Path) -> None:
+    """Write a file whole or not at all."""
+    partial = path.parent / f".{path.name}.partial"
+    try:
+        partial.write_bytes(page)
+        os.replace(partial, path)
+    except (OSError, ValueError) as error:
+        with suppress(OSError, ValueError):
+            partial.unlink(missing_ok=True)
+        why = getattr(error, "strerror", None) or "that is no name of a file"
+        raise UserError(f"the page cannot be written to {str(path)!r}: {why[0].lower()}{why[1:]}") from error
 
 
 def _answers(desk: Desk, shown: Sequence[tuple[Opened, Sequence[str] | None]]) -> Answers:

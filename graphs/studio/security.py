@@ -8,18 +8,19 @@ reverse proxy or an SSH tunnel in front), and other users of this machine (`toke
 """
 
 import ipaddress
+import re
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tutelage.graphs.studio.plain import json_bytes
 
-__all__ = ["CONTENT_SECURITY_POLICY", "Access", "Gate", "is_loopback"]
+__all__ = ["CONTENT_SECURITY_POLICY", "HEADERS", "Access", "Gate", "is_loopback"]
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -34,8 +35,13 @@ HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+ONCE = frozenset(
+    {b"content-length", b"content-type", b"host", b"origin", b"sec-fetch-mode", b"sec-fetch-site"}
+)
 SAFE = frozenset({"GET", "HEAD"})
 METHODS = SAFE | {"POST"}
+HOST = re.compile(r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[\w.-]+))(?::\d{0,5})?", re.ASCII | re.IGNORECASE)
+"""A name or number, and a port; nothing else may stand in a Host header."""
 LARGEST = 16_000_000
 """Bytes of a request's body."""
 
@@ -68,11 +74,18 @@ def is_loopback(host: str) -> bool:
 class Gate:
     """Lets requests pass that may, and puts the headers on all answers."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        """Stand before an application."""
+    def __init__(self, app: ASGIApp, access: Access, headers: Mapping[str, str] = HEADERS) -> None:
+        """Stand before an application.
+
+        Args:
+            app: What answers.
+            access: What a request must bring.
+            headers: Of every answer; none where the server puts them on its own answers, too.
+        """
         self._app = app
         self._access = access
         self._names = _names(access.host)
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -81,17 +94,18 @@ class Gate:
             return
         if scope["type"] != "http":
             return
+        send = _guarded(send, self._headers)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._refusal(scope, headers)
+        refusal = _doubled(scope) or self._refusal(scope, headers)
         if refusal is not None:
-            await _answer(_guarded(send), refusal[0], {"error": refusal[1]})
+            await _answer(send, refusal[0], {"error": refusal[1]})
         elif self._arrives(scope):
-            await self._welcome(scope, _guarded(send))
+            await self._welcome(scope, send)
         elif not self._known(scope, headers):
             sentence = "this studio asks for its token; open the address that it printed when it was started"
-            await _answer(_guarded(send), 401, {"error": sentence})
+            await _answer(send, 401, {"error": sentence})
         else:
-            await self._app(scope, receive, _guarded(send))
+            await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> tuple[int, str] | None:
         """Why a request may not pass at all."""
@@ -107,21 +121,22 @@ class Gate:
         if scope["method"] in SAFE:
             return None
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        own = {f"{scheme}://{host}".lower() for scheme in ("http", "https")}
+        if origin is not None and origin.lower() not in own:
             return 403, f"a page of {origin[:100]!r} may not change anything here"
         if not headers.get("content-type", "").startswith("application/json"):
             return 415, "what is posted must be application/json"
         length = headers.get("content-length", "")
-        if not length.isdecimal() or int(length) > LARGEST:
+        if not length.isdecimal() or len(length) > 15 or int(length) > LARGEST:
             return 413, f"what is posted must say its length, at most {LARGEST:,} bytes"
         return None
 
     def _ours(self, host: str) -> bool:
         """Whether a Host header is a name of this machine: a local name, or a number, which no name leads to."""
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").rstrip(".").lower()
-        except ValueError:
+        match = HOST.fullmatch(host)
+        if match is None:
             return False
+        name = (match["six"] or match["name"]).rstrip(".").lower()
         if name in self._names:
             return True
         try:
@@ -167,6 +182,12 @@ class Gate:
         return cookie is not None and _same(cookie.value, token)
 
 
+def _doubled(scope: Scope) -> tuple[int, str] | None:
+    """Why a request with two of a header that counts here is refused: others may read the other one."""
+    names = [name for name, _ in scope["headers"] if name in ONCE]
+    return None if len(names) == len(set(names)) else (400, "a header stands twice that may stand once")
+
+
 def _same(given: str, token: str) -> bool:
     return secrets.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
@@ -182,15 +203,14 @@ def _names(host: str) -> frozenset[str]:
     return frozenset(name.lower() for name in {*names, host})
 
 
-def _guarded(send: Send) -> Send:
-    """Put the headers on an answer."""
+def _guarded(send: Send, headers: Sequence[tuple[bytes, bytes]]) -> Send:
+    """Put headers on an answer."""
 
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
             given = list(message.get("headers", []))
             known = {name.lower() for name, _ in given}
-            given += [(n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in known]
-            message = {**message, "headers": given}
+            message = {**message, "headers": [*given, *(each for each in headers if each[0] not in known)]}
         await send(message)
 
     return guarded

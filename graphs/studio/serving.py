@@ -15,7 +15,7 @@ from tutelage.errors import MissingDependency, UserError
 from tutelage.graphs.compiled import AnyGraph
 from tutelage.graphs.studio.desk import Desk, StartSession
 from tutelage.graphs.studio.library import Library
-from tutelage.graphs.studio.security import Access, Gate, is_loopback
+from tutelage.graphs.studio.security import HEADERS, Access, Gate, is_loopback
 from tutelage.tools import Verifier
 from tutelage.traces import Run
 
@@ -195,7 +195,8 @@ def _server(desk: Desk, access: Access) -> "Server":
             "the studio needs starlette and uvicorn: pip install starlette uvicorn"
         ) from error
     config = Config(
-        Gate(application(desk), access),
+        Gate(application(desk), access, headers={}),
+        headers=list(HEADERS.items()),
         log_config=None,
         access_log=False,
         lifespan="off",

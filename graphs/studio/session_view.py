@@ -1,6 +1,7 @@
 """A debugging session as the page shows it: where it stands, its state, its branches, its graph.
 
-Only looks. Long values of the state are cut; the console shows them whole. Not covered: what the page does
+Only looks. Long values are cut. Of the state, `cut` names the fields that are, and `field_part` gives them whole: what
+is edited must begin with the whole value. Not covered: what the page does
 (`actions`), and one thing at a time (`live`).
 """
 
@@ -13,14 +14,16 @@ from pydantic import BaseModel
 
 from tutelage.errors import TutelageError
 from tutelage.graphs.console.styled import plain_data
+from tutelage.graphs.studio.library import NotHere
 from tutelage.graphs.studio.picture import of_graph
+from tutelage.graphs.studio.texts import part_of
 from tutelage.traces.overview import database_of, speakers
 
 if TYPE_CHECKING:
     from tutelage.graphs.console import Console
     from tutelage.graphs.debugging import Session, Spread
 
-__all__ = ["session_view"]
+__all__ = ["field_part", "session_view"]
 
 LONGEST = 20_000
 """Characters of a field of the state."""
@@ -42,13 +45,15 @@ def session_view(
     session = console.session
     visits = session.visits()
     stop = None if busy else session.stop
+    state = {str(name): _begun(value) for name, value in session.state.items()}
     return {
         "run": run,
         "rollout": session.rollout_id,
         "path": None if session.path is None else str(session.path),
         "status": "running" if busy else session.status,
         "stop": _stop(stop),
-        "state": _cut_all(session.state),
+        "state": {name: shown for name, (shown, _) in state.items()},
+        "cut": {name: mark for name, (_, mark) in state.items() if mark is not None},
         "changes": [] if busy else [_cut_all(each.model_dump(mode="json")) for each in _changes(session)],
         "visits": [_cut_all(each.model_dump(mode="json")) for each in visits[-MOST_VISITS:]],
         "branches": [each.model_dump(mode="json") for each in session.branches()],
@@ -66,6 +71,20 @@ def session_view(
         "error": error or session.error,
         "prompt": console.prompt,
     }
+
+
+def field_part(session: "Session", field: str, offset: int, length: int) -> dict[str, Any]:
+    """Give a part of a field of the state, as text or, where `json` says so, as JSON.
+
+    Raises:
+        NotHere: The state has no such field.
+        UserError: The place is no place.
+    """
+    state = session.state
+    if field not in state:
+        raise NotHere(f"the state has no field {field[:100]!r} here; it has {', '.join(state) or 'none'}")
+    text, encoded = _text(state[field])
+    return {**part_of(text, offset, length), "json": encoded}
 
 
 def _stop(stop: Any) -> dict[str, Any] | None:
@@ -120,12 +139,22 @@ def _spreads(spreads: "Sequence[Spread]") -> list[dict[str, Any]]:
 
 
 def _cut_all(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(name): _cut(value) for name, value in values.items()}
+    return {str(name): _begun(value)[0] for name, value in values.items()}
 
 
-def _cut(value: Any) -> Any:
-    plain = plain_data(value.model_dump(mode="json") if isinstance(value, BaseModel) else value)
-    if isinstance(plain, str):
-        return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}…"
-    text = json.dumps(plain, ensure_ascii=False)
-    return plain if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+def _begun(value: Any) -> tuple[Any, dict[str, Any] | None]:
+    """A value or how its text begins; where it is cut, how long that text is, and whether it is JSON."""
+    text, encoded = _text(value)
+    if len(text) > LONGEST:
+        return f"{text[:LONGEST]}…", {"size": len(text), "json": encoded}
+    return _plain(value) if encoded else text, None
+
+
+def _text(value: Any) -> tuple[str, bool]:
+    """A value as text, and whether that is JSON."""
+    plain = _plain(value)
+    return (plain, False) if isinstance(plain, str) else (json.dumps(plain, ensure_ascii=False), True)
+
+
+def _plain(value: Any) -> Any:
+    return plain_data(value.model_dump(mode="json") if isinstance(value, BaseModel) else value)

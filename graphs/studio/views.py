@@ -46,7 +46,10 @@ def server_view(desk: Desk, *, saved: bool = False) -> dict[str, Any]:
 
 
 def summary_view(desk: Desk, opened: Opened, filter: str = "") -> dict[str, Any]:
-    """The numbers of a run, or of what a filter chooses of it."""
+    """The numbers of a run, or of what a filter chooses of it.
+
+    Those of a debugging session (`session`) are of branches, which people changed: its accuracy measures no model.
+    """
     index = opened.fresh()
     answer = table.selected(index, opened.search, filter)
     numbers = summary(index, answer.mask)
@@ -56,6 +59,7 @@ def summary_view(desk: Desk, opened: Opened, filter: str = "") -> dict[str, Any]
         **numbers,
         "run": desk.library.row(opened.id),
         "settings": dict(opened.run.settings),
+        "session": opened.run.settings.get("session") is True,
         "searched": answer.searched,
     }
 
@@ -115,15 +119,16 @@ def tokens_view(
 def graph_view(desk: Desk, opened: Opened) -> dict[str, Any]:
     """The graph, with how often its edges were gone along."""
     index = opened.fresh()
+    live = desk.live
+    app = live.console.session.bench.app if live is not None and live.run == opened.id else None
 
     def draw() -> dict[str, Any]:
         steps = list(steps_between(database_of(index.run)))
-        live = desk.live
-        if live is not None and live.run == opened.id:
-            return picture.with_counts(picture.of_graph(live.console.session.bench.app), steps)
+        if app is not None:
+            return picture.with_counts(picture.of_graph(app), steps)
         return picture.of_record(opened.run.settings, steps)
 
-    found: dict[str, Any] = index.derived("picture", draw)
+    found: dict[str, Any] = index.derived(("picture", id(app)), draw)
     return found
 
 

@@ -53,6 +53,7 @@ export const SHORTCUTS = {
     accept: { keys: ["+"], does: "accept the latest turn" },
     reject: { keys: ["-"], does: "reject the latest turn" },
     console: { keys: [":", "/"], does: "go to the console" },
+    complete: { keys: ["Tab"], does: "in the console: complete the word" },
   },
 } satisfies Record<string, Record<string, Shortcut>>;
 

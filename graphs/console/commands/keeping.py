@@ -78,9 +78,8 @@ def source(console: "Console", rest: str) -> Reply:
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(LONGEST + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
-        raise UserError(f"source {str(path)!r}: {why[0].lower()}{why[1:]}") from error
+    except (OSError, ValueError) as error:
+        raise _unusable("source", path, error, "it is no text") from error
     if len(text) > LONGEST:
         raise UserError(
             f"source {str(path)!r}: longer than {LONGEST:,} characters; that is no file of commands"
@@ -94,7 +93,13 @@ def save(console: "Console", rest: str) -> Reply:
     path = _path(console, "save", rest)
     if path.suffix not in (".html", ".htm"):
         raise UserError(f"save {str(path)!r}: a page's name ends with .html")
-    if path.exists():
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise _unusable("save", path, error, "that is no name of a file") from error
+    else:
         raise UserError(f"save {str(path)!r}: there is such a file already; give another name")
     from tutelage.graphs.studio import save_session
 
@@ -126,7 +131,16 @@ def _path(console: "Console", name: str, rest: str) -> Path:
         raise UserError(f"{name} reads and writes files, which this console does not do")
     if not rest.strip():
         raise UserError(f"give a file: {name} FILE")
-    return Path(rest.strip()).expanduser()
+    try:
+        return Path(rest.strip()).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{name} {rest.strip()!r}: there is no such home directory") from error
+
+
+def _unusable(name: str, path: Path, error: Exception, otherwise: str) -> UserError:
+    """Say why a file cannot be used."""
+    why = getattr(error, "strerror", None) or otherwise
+    return UserError(f"{name} {str(path)!r}: {why[0].lower()}{why[1:]}")
 
 
 COMMANDS = (help_, alias, unalias, source, save, quit_)

@@ -40,8 +40,8 @@ def number_of(usage: str, text: str, least: int = 0) -> int:
     Raises:
         UserError: It is none, or too small.
     """
-    if not text.isascii() or not text.isdecimal() or int(text) < least:
-        raise UserError(f"{text!r} is no whole number from {least}: {usage}")
+    if not text.isascii() or not text.isdecimal() or len(text) > 15 or int(text) < least:
+        raise UserError(f"{text[:60]!r} is no whole number from {least}: {usage}")
     return int(text)
 
 

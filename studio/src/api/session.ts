@@ -102,12 +102,18 @@ export interface Lesson {
   turn_id?: string | null;
   text?: string | null;
 }
+export interface Cut {
+  size: number;
+  json: boolean;
+}
 export interface SessionView {
   run: string;
   rollout: string;
   status: "stopped" | "running" | "done" | "failed";
   stop: Stop | null;
   state: Record<string, unknown>;
+  /** Fields of the state that are cut: how many characters they have, and whether these are JSON. */
+  cut?: Record<string, Cut>;
   changes?: Change[];
   visits: Visit[];
   branches: Branch[];

@@ -55,6 +55,8 @@ export interface Fields {
 export interface Summary {
   run: RunRow;
   verifier: string | null;
+  /** Whether it is a debugging session. */
+  session?: boolean;
   settings: Record<string, unknown>;
   counts: {
     tasks: number;

@@ -1,7 +1,7 @@
 // Foreign text of any length: short ones as they are, longer ones folded, huge ones read piece by piece in a scroller.
 // Always plain text in an element of its own, its direction its own; never HTML.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { TextPart } from "../api/types";
+import type { ReadPart } from "../api/parts";
 import { type Blocks, codePoints, NO_BLOCKS, withPiece } from "../text/blocks";
 import { characters } from "../text/format";
 import { printable } from "../text/printable";
@@ -12,7 +12,6 @@ const FOLDED_LINES = 18;
 const FOLDED = 1600;
 const SCROLLED = 12_000;
 
-export type ReadPart = (offset: number) => Promise<TextPart>;
 interface Properties {
   text: string;
   size?: number | undefined;

@@ -43,11 +43,23 @@ def test_what_follows_b_becomes_the_arguments_of_a_breakpoint(text: str, argumen
         ("before", "say where to stop"),
         ("  ", "say where to stop"),
         ("reviewer,", "is no place to stop"),
+        ("tokens > abc", "'tokens > abc' compares with no such number; write tokens > N"),
+        ("tokens > nan", "write tokens > N, N a whole number"),
+        ("tokens > 5.5", "write tokens > N"),
+        ("tokens > 1__0", "write tokens > N"),
+        ("tokens <= 5", "write tokens > N"),
+        ("tokens >", "write tokens > N"),
+        ("solver tokens > -1", "write tokens > N"),
+        ("tokens > " + "9" * 5000, "more than a branch can have"),
+        ("score < nan", "'score < nan' compares with no such number; write score < X"),
+        ("score < 0.5.5", "write score < X"),
+        ("score = 1", "write score < X"),
     ],
 )
 def test_what_makes_no_breakpoint_is_one_sentence(text: str, why: str) -> None:
-    with pytest.raises(UserError, match=why):
+    with pytest.raises(UserError, match=why) as refused:
         wanted(text)
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 250
 
 
 def test_a_breakpoint_is_shown_in_the_words_that_make_it() -> None:

@@ -167,6 +167,82 @@ def test_what_cannot_be_done_is_a_sentence(
     assert page.get("/api/session")["status"] == "stopped"
 
 
+@pytest.mark.parametrize(
+    ("action", "body", "sentence"),
+    [
+        ("correct", {"text": 5}, "correct: text is a text, not 5"),
+        ("correct", {"text": None}, "correct: text is a text, not null"),
+        ("resample", {"n": "abc"}, "resample: n is a whole number from 0 to 2147483647, not \"abc\""),
+        ("resample", {"n": True}, "resample: n is a whole number from 0 to 2147483647, not true"),
+        ("resample", {"n": 1.0}, "resample: n is a whole number"),
+        ("resample", {"n": -1}, "resample: n is a whole number"),
+        ("resample", {"n": 10**30}, "resample: n is a whole number"),
+        ("resample", {"n": 1, "at": "1"}, "resample: at is a visit's number"),
+        ("resample", {"n": 1, "at": [1]}, "resample: at is a visit's number"),
+        ("resample", {"n": 1, "prompt": [5]}, "resample: prompt is a text or a list of messages"),
+        ("resample", {"n": 1, "sampling": {"temperature": "hot"}}, "resample: sampling is an object"),
+        ("resample", {"n": 1, "sampling": {"temperature": True}}, "resample: sampling is an object"),
+        ("resample", {"n": 1, "sampling": {"temprature": 1}}, "no setting 'temprature'"),
+        ("resample", {"n": 1, "changes": [1]}, "resample: changes is an object of names and values, not [1]"),
+        ("fork", {"name": 5}, "fork: name is a text, not 5"),
+        ("fork", {"name": ["x" * 500]}, "…"),
+        ("fork", {"changes": "answer"}, "fork: changes is an object"),
+        ("prompt", {"messages": []}, "prompt: messages is a list of messages"),
+        ("prompt", {"messages": [{"role": "user"}]}, "prompt: messages is a list of messages"),
+        ("break", {"at": "around"}, 'break: at is "before", "prompt" or "after", not "around"'),
+        ("break", {"node": 5}, "break: node is a text"),
+        ("break", {"error": 1}, "break: error is true or false, not 1"),
+        ("break", {"tokens": "abc"}, "break: tokens is a whole number"),
+        ("break", {"node": "solver", "commands": "p x"}, "break: commands is a list of texts"),
+        ("clear", {"number": True}, "clear: number is a whole number"),
+        ("change_breakpoint", {"number": 1, "changes": {"number": 2}}, "takes no 'number'"),
+        ("change_breakpoint", {"number": 1, "changes": {"enabled": "no"}}, "enabled is true or false"),
+        ("sample_with", {"role": "solver", "sampling": {"role": "x"}}, "no setting 'role'"),
+        ("label", {"step": "1", "right": True}, "label: step is a whole number"),
+        ("label", {"step": 1, "right": 1}, "label: right is true or false, not 1"),
+        ("rank", {"turn_ids": "ab"}, "rank: turn_ids is a list of texts"),
+        ("command", {"line": 5}, "command: line is a text"),
+        ("set", {"field": ["answer"], "value": 1}, "set: field is a text"),
+        ("step", {"console": None}, "step takes no 'console'"),
+    ],
+)
+def test_a_body_of_another_kind_is_refused_in_one_sentence(
+    page: "Page", capfd: pytest.CaptureFixture[str], action: str, body: dict[str, Any], sentence: str
+) -> None:
+    said = page.post(f"/api/session/{action}", body, 400)["error"]
+    assert sentence in said
+    assert "\n" not in said and "pydantic" not in said and len(said) < 250
+    assert page.get("/api/session")["branches"][1:] == []
+    assert capfd.readouterr().err == ""
+
+
+def test_numbers_that_json_has_not_are_refused(page: "Page") -> None:
+    for value in ("NaN", "Infinity", "-Infinity"):
+        answer = page.client.post(
+            "/api/session/set",
+            content=f'{{"field": "answer", "value": {value}}}',
+            headers={"content-type": "application/json"},
+        )
+        assert (answer.status_code, answer.json()) == (400, {"error": "what is posted is no JSON"})
+    assert "wait is a number" in page.post("/api/session/step?wait=nan", {}, 400)["error"]
+
+
+def test_what_nobody_foresaw_is_a_sentence_too(
+    page: "Page", session: "Session", monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("first\nsecond")
+
+    monkeypatch.setattr(type(session), "set", broken)
+    monkeypatch.setattr(type(session), "frames", property(broken))
+    said = page.client.post("/api/session/set", json={"field": "answer", "value": 1})
+    assert (said.status_code, said.json()) == (500, {"error": "set failed inside: ValueError: first"})
+    looked = page.client.get("/api/session")
+    assert (looked.status_code, looked.json()) == (500, {"error": "this look failed inside: ValueError: first"})
+    assert all("default-src" in each.headers["content-security-policy"] for each in (said, looked))
+    assert capfd.readouterr().err == ""
+
+
 def test_a_slow_model_keeps_nobody_waiting_and_one_drives_at_a_time(opens: "Opens") -> None:
     gate = threading.Event()
     with debug(self_refine(model(gate), rounds=0), TASK, verifier=exact) as session:

@@ -39,6 +39,12 @@ def test_this_machine_is_let_in_under_its_own_names(host: str) -> None:
         "",
         "[::",
         "evil@localhost@x",
+        "127.0.0.1#.evil.com",
+        "127.0.0.1?.evil.com",
+        "127.0.0.1/.evil.com",
+        "evil.com@127.0.0.1",
+        "localhost#",
+        "127.0.0.1:80:80",
     ],
 )
 def test_a_foreign_name_that_leads_here_is_refused(host: str) -> None:
@@ -53,6 +59,11 @@ def test_a_foreign_name_that_leads_here_is_refused(host: str) -> None:
         {"origin": "http://evil.example"},
         {"origin": "null"},
         {"origin": "http://127.0.0.1:9999"},
+        {"origin": "http://["},
+        {"origin": "http://127.0.0.1:7437/"},
+        {"origin": "http://127.0.0.1:7437#.evil.example"},
+        {"origin": "file://127.0.0.1:7437"},
+        {"origin": ""},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
         {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
@@ -84,6 +95,15 @@ def test_a_post_must_say_how_long_it_is() -> None:
     assert client(LOCAL).post("/x", content=endless(), headers=headers).status_code == 413  # type: ignore[arg-type]
     headers["content-length"] = "99999999999"
     assert client(LOCAL).post("/x", content=b"{}", headers=headers).status_code == 413
+    headers["content-length"] = "9" * 5000
+    assert client(LOCAL).post("/x", content=b"{}", headers=headers).status_code == 413
+
+
+def test_a_header_that_counts_stands_once() -> None:
+    for name, values in (("host", ("127.0.0.1", "evil.example")), ("origin", ("http://x", "http://y"))):
+        answer = client(LOCAL).get("/", headers=[(name, value) for value in values])
+        assert answer.status_code == 400
+        assert "secret" not in answer.text
 
 
 def test_another_page_can_lead_here_but_not_read() -> None:

@@ -168,6 +168,12 @@ export function OverviewPage({ run }: { run: string }) {
                 )}
               </h1>
               <p class="foreign">{printable(summary.run.path)}</p>
+              {summary.session && (
+                <p class="of-session">
+                  A debugging session: its rollouts are branches with what people changed in them, no measure
+                  of a model.
+                </p>
+              )}
             </header>
             {summary.counts.rollouts === 0 ? (
               <Empty title="No rollouts yet">

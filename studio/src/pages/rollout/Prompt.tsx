@@ -1,17 +1,10 @@
 // What a turn was asked: its messages, or the prompt as the chat template rendered it, with the token ids.
-import { api, get, query } from "../../api/client";
-import type { TextPart, TurnView } from "../../api/types";
+import { partReader } from "../../api/parts";
+import type { TurnView } from "../../api/types";
 import { codePoints } from "../../text/blocks";
 import { plain } from "../../text/format";
 import { printable } from "../../text/printable";
-import { LongText, type ReadPart } from "../../ui/LongText";
-
-const PIECE = 100_000;
-
-/** Reads a text of a turn further, from a place in it. */
-export function partReader(run: string, turn: string, part: string): ReadPart {
-  return (offset) => get<TextPart>(api("runs", run, "turns", turn) + query({ part, offset, length: PIECE }));
-}
+import { LongText } from "../../ui/LongText";
 
 export function Prompt({ view, run, raw }: { view: TurnView; run: string; raw: boolean }) {
   const id = view.turn.id;

@@ -2,26 +2,17 @@
 import { useState } from "preact/hooks";
 import { api, isSaved, post } from "../../api/client";
 import { server } from "../../server";
+import { Correction } from "../../ui/Correction";
 import { tell } from "../../ui/Toast";
 
-export function Teach({
-  run,
-  turn,
-  completion,
-  changed,
-}: {
-  run: string;
-  turn: string;
-  completion: string;
-  changed: () => void;
-}) {
-  const [text, setText] = useState<string | null>(null);
+export function Teach({ run, turn, changed }: { run: string; turn: string; changed: () => void }) {
+  const [open, setOpen] = useState(false);
   if (isSaved || server.value?.readonly) return null;
   const label = (body: Record<string, unknown>, done: string) => {
     post(api("runs", run, "turns", turn, "label"), body).then(
       () => {
         tell(done);
-        setText(null);
+        setOpen(false);
         changed();
       },
       (error: Error) => tell(error.message, true),
@@ -36,31 +27,19 @@ export function Teach({
         <button onClick={() => label({ label: "reject" }, "Rejected: it counts as a bad example.")}>
           ✗ Reject
         </button>
-        <button aria-expanded={text !== null} onClick={() => setText(text === null ? completion : null)}>
+        <button aria-expanded={open} onClick={() => setOpen(!open)}>
           Correct …
         </button>
       </div>
-      {text !== null && (
-        <div class="editor">
-          <textarea
-            aria-label="What it should have said"
-            rows={8}
-            value={text}
-            spellcheck={false}
-            onInput={(event) => setText(event.currentTarget.value)}
-          />
-          <div class="buttons">
-            <button
-              class="primary"
-              onClick={() =>
-                label({ label: "correct", text }, "Corrected: the correction becomes a training row.")
-              }
-            >
-              Save the correction
-            </button>
-            <button onClick={() => setText(null)}>Cancel</button>
-          </div>
-        </div>
+      {open && (
+        <Correction
+          run={run}
+          turn={turn}
+          save={(text) =>
+            label({ label: "correct", text }, "Corrected: the correction becomes a training row.")
+          }
+          close={() => setOpen(false)}
+        />
       )}
     </div>
   );

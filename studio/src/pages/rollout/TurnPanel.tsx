@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { api } from "../../api/client";
+import { partReader } from "../../api/parts";
 import { useResource } from "../../api/resource";
 import type { TurnRow, TurnView } from "../../api/types";
 import { links } from "../../router";
@@ -14,7 +15,7 @@ import { Passed, Role, Verdict } from "../../ui/marks";
 import { Switch } from "../../ui/Switch";
 import { Answered } from "../../ui/States";
 import { Lineage } from "./Lineage";
-import { partReader, Prompt } from "./Prompt";
+import { Prompt } from "./Prompt";
 import { Scores } from "./Scores";
 import { Teach } from "./Teach";
 import { Tokens } from "./Tokens";
@@ -147,7 +148,7 @@ function Whole({
         )}
         {view.tool_calls ? <LongText text={plain(view.tool_calls)} label="Tool calls" /> : null}
       </Part>
-      <Teach key={turn.id} run={run} turn={turn.id} completion={view.completion} changed={again} />
+      <Teach key={turn.id} run={run} turn={turn.id} changed={again} />
       <Part title="Scores">
         <Scores scores={view.scores} />
       </Part>

@@ -1,13 +1,59 @@
-// The console: any command of the terminal, with its history on the arrow keys; what it answers is plain text.
+// The console: any command of the terminal, with its history on the arrow keys and completion on Tab; what it answers is plain text.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { get, query } from "../../api/client";
 import type { SessionView } from "../../api/session";
 import { printable } from "../../text/printable";
+import { tell } from "../../ui/Toast";
 import { command, doing, said } from "./live";
+
+const SHOWN = 60;
+
+/** What all words begin with. */
+function shared(words: string[]): string {
+  const [first = "", ...others] = words;
+  let end = first.length;
+  for (const word of others) while (!word.startsWith(first.slice(0, end))) end -= 1;
+  return first.slice(0, end);
+}
+
+/** Completes the last word before the cursor; where there is nothing to complete, Tab goes on to the next field. */
+function useCompletion(line: string, setLine: (line: string) => void) {
+  const [words, setWords] = useState<string[]>([]);
+  const current = useRef(line);
+  const spent = useRef<string | null>(null);
+  useEffect(() => {
+    if (line !== current.current) setWords([]);
+    current.current = line;
+  }, [line]);
+  const complete = async (at: number): Promise<void> => {
+    const head = line.slice(0, at);
+    const found = await get<{ words: string[] }>(`/api/session/complete${query({ line: head })}`);
+    if (current.current !== line) return;
+    if (found.words.length === 0) spent.current = line;
+    setWords(found.words.length > 1 ? found.words : []);
+    if (found.words.length === 0) return;
+    const only = found.words.length === 1 && !found.words[0]!.endsWith("/") ? " " : "";
+    const known = head.slice(0, head.lastIndexOf(" ") + 1) + shared(found.words) + only;
+    if (known.length <= head.length) return;
+    current.current = known + line.slice(at);
+    setLine(current.current);
+  };
+  const onTab = (event: KeyboardEvent & { currentTarget: HTMLInputElement }) => {
+    if (event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (!line.trim() || spent.current === line) return;
+    event.preventDefault();
+    complete(event.currentTarget.selectionStart ?? line.length).catch((error: Error) =>
+      tell(error.message, true),
+    );
+  };
+  return { words, onTab };
+}
 
 export function Console({ view }: { view: SessionView }) {
   const [line, setLine] = useState("");
   const [back, setBack] = useState(0);
   const log = useRef<HTMLDivElement>(null);
+  const { words, onTab } = useCompletion(line, setLine);
   const lines = [
     ...view.history,
     ...said.value.map((each) => each.line).filter((each) => !view.history.includes(each)),
@@ -33,7 +79,8 @@ export function Console({ view }: { view: SessionView }) {
         {said.value.length === 0 && (
           <p class="aside">
             Any command of the terminal works here: <code>where</code>, <code>p round</code>,{" "}
-            <code>b reviewer, verdict == 'wrong'</code>, <code>help</code>. Enter alone repeats.
+            <code>b reviewer, verdict == 'wrong'</code>, <code>help</code>. Enter alone repeats, Tab
+            completes.
           </p>
         )}
         {said.value.map((each, index) => (
@@ -43,6 +90,12 @@ export function Console({ view }: { view: SessionView }) {
           </div>
         ))}
       </div>
+      {words.length > 0 && (
+        <p class="console-words foreign" role="status" aria-label="What it may become">
+          {words.slice(0, SHOWN).map(printable).join("  ")}
+          {words.length > SHOWN ? ` and ${words.length - SHOWN} more` : ""}
+        </p>
+      )}
       <form onSubmit={send}>
         <span aria-hidden="true">›</span>
         <input
@@ -58,6 +111,7 @@ export function Console({ view }: { view: SessionView }) {
             setBack(0);
           }}
           onKeyDown={(event) => {
+            if (event.key === "Tab") onTab(event);
             if (event.key === "ArrowUp") {
               event.preventDefault();
               recall(1);

@@ -1,6 +1,7 @@
 // What there is to see or do at this stop: a prompt to edit, a question to answer, an error, or what was just said.
 import { useRef, useState } from "preact/hooks";
 import { api } from "../../api/client";
+import { partReader } from "../../api/parts";
 import { useResource } from "../../api/resource";
 import type { SessionView, Stop } from "../../api/session";
 import type { TurnView } from "../../api/types";
@@ -10,7 +11,6 @@ import { printable } from "../../text/printable";
 import { LongText } from "../../ui/LongText";
 import { Role, Verdict } from "../../ui/marks";
 import { Switch } from "../../ui/Switch";
-import { partReader } from "../rollout/Prompt";
 import { Tokens } from "../rollout/Tokens";
 import { asTokens } from "../rollout/views";
 import { act } from "./live";

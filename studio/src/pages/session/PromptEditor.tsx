@@ -5,12 +5,22 @@ import { printable } from "../../text/printable";
 import { LongText } from "../../ui/LongText";
 import { Role } from "../../ui/marks";
 import { Switch } from "../../ui/Switch";
+import { tell } from "../../ui/Toast";
 import { act, doing } from "./live";
 
 const NUMBERS = ["temperature", "top_p", "max_tokens"];
 
 function text(content: unknown): string {
   return typeof content === "string" ? content : JSON.stringify(content, null, 2);
+}
+
+/** The messages as edited; what was no text is read as JSON again. */
+function asGiven(edited: Record<string, unknown>[], before: Record<string, unknown>[]): typeof edited {
+  return edited.map((message, at) => {
+    const { content } = message;
+    const kept = typeof content !== "string" || typeof before[at]?.["content"] === "string";
+    return kept ? message : { ...message, content: JSON.parse(content) as unknown };
+  });
 }
 
 function Sampling({
@@ -78,10 +88,18 @@ export function PromptEditor({ request }: { request: PendingPrompt }) {
   useEffect(() => {
     setMessages(request.messages);
     setSampling(request.sampling);
-  }, [request]);
+  }, [JSON.stringify(request)]);
   const changed =
     JSON.stringify([messages, sampling]) !== JSON.stringify([request.messages, request.sampling]);
-  const save = () => act("prompt", { messages, sampling }, "The prompt is changed.");
+  const save = async () => {
+    try {
+      const given = asGiven(messages, request.messages);
+      return await act("prompt", { messages: given, sampling }, "The prompt is changed.");
+    } catch {
+      tell("A message that was JSON is none any more.", true);
+      return undefined;
+    }
+  };
   const edit = (at: number, content: string) =>
     setMessages(messages.map((message, index) => (index === at ? { ...message, content } : message)));
   return (

@@ -1,9 +1,13 @@
 // The fields of the state: what the last visit changed comes first and is marked; each can be edited as text or JSON.
+// What arrives cut is read on as it is scrolled, and read whole before it is edited.
 import { useState } from "preact/hooks";
-import type { SessionView } from "../../api/session";
+import { fieldReader } from "../../api/parts";
+import type { Cut, SessionView } from "../../api/session";
+import { wholeText } from "../../api/whole";
 import { plain } from "../../text/format";
 import { printable } from "../../text/printable";
 import { LongText } from "../../ui/LongText";
+import { tell } from "../../ui/Toast";
 import { Difference } from "../compare/Difference";
 import { wordDifference } from "../../text/words";
 import { act } from "./live";
@@ -15,6 +19,17 @@ function read(text: string, before: unknown): unknown {
     return JSON.parse(text) as unknown;
   } catch {
     return text;
+  }
+}
+
+/** The whole value of a field that arrived cut. */
+async function wholeValue(field: string, { json }: Cut): Promise<unknown> {
+  const text = await wholeText(fieldReader(field), `The field ${field}`);
+  if (!json) return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new Error(`The field ${field} holds what JSON cannot say; set it in the console.`);
   }
 }
 
@@ -74,17 +89,27 @@ function Field({
   value,
   before,
   changed,
+  cut,
   editable,
 }: {
   field: string;
   value: unknown;
   before: unknown;
   changed: boolean;
+  cut: Cut | undefined;
   editable: boolean;
 }) {
-  const [editing, setEditing] = useState(false);
+  const [editing, setEditing] = useState<{ value: unknown } | null>(null);
   const [old, setOld] = useState(false);
   const text = plain(value);
+  const edit = () => {
+    if (!cut) setEditing({ value });
+    else
+      wholeValue(field, cut).then(
+        (whole) => setEditing({ value: whole }),
+        (error: Error) => tell(error.message, true),
+      );
+  };
   const inline = !editing && !old && text.length <= SHORT && !text.includes("\n");
   const tools = (
     <span class="field-tools">
@@ -94,7 +119,7 @@ function Field({
         </button>
       )}
       {editable && !editing && (
-        <button class="quiet" aria-label={`Edit ${field}`} onClick={() => setEditing(true)}>
+        <button class="quiet" aria-label={`Edit ${field}`} onClick={edit}>
           Edit
         </button>
       )}
@@ -107,6 +132,8 @@ function Field({
       <span class="nothing">empty</span>
     ) : inline ? (
       <code class="foreign">{printable(text)}</code>
+    ) : cut ? (
+      <LongText text={text.replace(/…$/, "")} size={cut.size} read={fieldReader(field)} label={field} />
     ) : typeof value === "object" ? (
       <details>
         <summary>{entries(value)}</summary>
@@ -123,7 +150,7 @@ function Field({
         {!inline && tools}
       </div>
       {editing ? (
-        <Editor field={field} value={value} close={() => setEditing(false)} />
+        <Editor field={field} value={editing.value} close={() => setEditing(null)} />
       ) : old && changed ? (
         <Difference pieces={wordDifference(plain(before), text)} />
       ) : (
@@ -169,6 +196,7 @@ export function StateInspector({ view }: { view: SessionView }) {
             value={value}
             before={changes.get(field)?.before}
             changed={changes.has(field)}
+            cut={view.cut?.[field]}
             editable={view.status === "stopped"}
           />
         ))

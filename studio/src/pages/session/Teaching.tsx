@@ -6,6 +6,7 @@ import type { SessionView } from "../../api/session";
 import type { RolloutView, TurnRow } from "../../api/types";
 import { count } from "../../text/format";
 import { printable } from "../../text/printable";
+import { Correction } from "../../ui/Correction";
 import { Role } from "../../ui/marks";
 import { act } from "./live";
 
@@ -58,38 +59,6 @@ function Ranking({ turns, close }: { turns: TurnRow[]; close: () => void }) {
           }
         >
           Keep this order
-        </button>
-        <button onClick={close}>Cancel</button>
-      </div>
-    </div>
-  );
-}
-
-function Correction({ turn, before, close }: { turn: string; before: string; close: () => void }) {
-  const [text, setText] = useState(before);
-  return (
-    <div class="editor">
-      <textarea
-        aria-label="What it should have said"
-        rows={7}
-        value={text}
-        spellcheck={false}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-      <div class="buttons">
-        <button
-          class="primary"
-          onClick={() =>
-            void act(
-              "correct",
-              { text, turn_id: turn },
-              "Corrected: the correction becomes a training row.",
-            ).then((done) => {
-              if (done !== undefined) close();
-            })
-          }
-        >
-          Save the correction
         </button>
         <button onClick={close}>Cancel</button>
       </div>
@@ -152,7 +121,21 @@ export function Teaching({ view }: { view: SessionView }) {
             </button>
           </div>
           {open === "correct" && (
-            <Correction key={latest} turn={latest} before={turn?.preview ?? ""} close={() => setOpen(null)} />
+            <Correction
+              key={latest}
+              run={view.run}
+              turn={latest}
+              save={(text) =>
+                void act(
+                  "correct",
+                  { text, turn_id: latest },
+                  "Corrected: the correction becomes a training row.",
+                ).then((done) => {
+                  if (done !== undefined) setOpen(null);
+                })
+              }
+              close={() => setOpen(null)}
+            />
           )}
           {open === "rank" && <Ranking turns={alike} close={() => setOpen(null)} />}
         </>

@@ -115,9 +115,9 @@ def called_wrong(state: Mapping[str, Any]) -> bool:
 def caught(model: ChatModel, folder: Path, nth: int = 0) -> Session:
     """Replay a rollout that the mistake spoilt, from its record, until the breakpoint holds it."""
     with Run.open(folder / "long") as run:
-        spoilt = spoilt_rollouts(run)
+        spoilt = rollouts_with_the_mistake(run)
     if len(spoilt) <= nth:
-        raise UserError("the reviewer spoilt too few rollouts; roll out more tasks")
+        raise UserError("the reviewer called too few right solutions wrong; roll out more tasks")
     session = debug(
         self_refine(model, ROUNDS),
         verifier=step_checker,
@@ -244,15 +244,15 @@ def recorded_reviews(run: Run) -> Iterator[tuple[Turn, Task, str, Review]]:
             yield turn, tasks[turn.rollout_id], turns[turn.parents[0]].completion, review
 
 
-def spoilt_rollouts(run: Run) -> list[str]:
-    """Rollouts that had a right solution, which was called wrong, and that ended with a wrong one."""
+def rollouts_with_the_mistake(run: Run) -> list[str]:
+    """Rollouts in which a right solution was called wrong; those that it spoilt, and that ended wrong, first."""
     passed = {row.subject_id: row.score.passed for row in run.scores(subject="rollout")}
     found = [
         turn.rollout_id
         for turn, task, solution, review in recorded_reviews(run)
-        if review.verdict == "wrong" and is_right(task, solution) and not passed[turn.rollout_id]
+        if review.verdict == "wrong" and is_right(task, solution)
     ]
-    return list(dict.fromkeys(found))
+    return sorted(dict.fromkeys(found), key=lambda rollout_id: passed[rollout_id] is True)
 
 
 def mark_reviews(run: Run) -> list[tuple[Turn, Task, str]]:

@@ -163,8 +163,9 @@ def gone(promised: Promise, now: Mapping[str, Any]) -> Iterator[str]:
                 yield f"branch {rollout[-6:]} {name}: {value!r} is {is_now[name]!r}"
     if under_way not in ("break", "clear", *MOTION):
         before, after = promised.last["breakpoints"], now["breakpoints"]
-        if before != after:
-            yield f"breakpoints: {before!r} are {after!r}"[:300]
+        for number in before | after:
+            if before.get(number) != after.get(number):
+                yield f"breakpoint {number}: {before.get(number)} is {after.get(number)}"[:600]
     elif (
         len(before_and_after := {*promised.last["breakpoints"], *now["breakpoints"]})
         - len(now["breakpoints"])

@@ -27,15 +27,12 @@ PATH = 12
 
 def graph_lines(session: "Session") -> Reply:
     """Draw a session's graph."""
-    drawing = session.bench.app.get_graph(xray=True)
-    order = [_path_of(each) for each in drawing.nodes if not each.rpartition(":")[2].startswith("__")]
+    edges = session.edges()
+    order = list(edges)
     visits = session.visits()
     counts = Counter("/".join((*each.within, each.node)) for each in visits)
     here = None if session.stop is None else path_of(session.stop.visit)
     stops = {each.node for each in session.breakpoints() if each.enabled and each.node}
-    edges: dict[str, list[tuple[str, bool]]] = {}
-    for edge in drawing.edges:
-        edges.setdefault(_path_of(edge.source), []).append((_path_of(edge.target), edge.conditional))
     widest = max((width_of(_indented(name)) for name in order), default=0)
     lines = [
         line(
@@ -56,11 +53,6 @@ def graph_lines(session: "Session") -> Reply:
     return Reply((*lines, _path(taken)), data)
 
 
-def _path_of(id: str) -> str:
-    """The name of a node, inner ones as "outer/inner", from LangGraph's drawing."""
-    return id.replace(":", "/")
-
-
 def _indented(name: str) -> str:
     return f"{'  ' * name.count('/')}{name.rpartition('/')[2]}"
 
@@ -72,7 +64,7 @@ def _targets(edges: Iterable[tuple[str, bool]]) -> str:
 
 def _end(target: str) -> str:
     name = target.rpartition("/")[2]
-    return "the end" if name == "__end__" else name
+    return {"__end__": "the end", "?": "somewhere"}.get(name, name)
 
 
 def _path(taken: list[str]) -> Line:

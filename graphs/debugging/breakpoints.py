@@ -277,7 +277,7 @@ class Breakpoints:
         texts = {
             number: known.model_dump(mode="json", exclude={"hits"})
             for number, known in self._all.items()
-            if not callable(self._conditions.get(number)) and not known.temporary
+            if not callable(self._conditions.get(number))
         }
         self._keep(texts)
 

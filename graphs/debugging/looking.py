@@ -111,6 +111,18 @@ class Looking(Standing):
             source="\n".join(inspect.cleandoc(each) for each in sources if each) or None,
         )
 
+    def edges(self) -> dict[str, list[tuple[str, bool]]]:
+        """Give the graph: for every node, inner ones as "outer/inner", where it leads, and whether a router decides.
+
+        Of a router that does not say beforehand where it may lead, the places are given to which it has led; "?" is
+        somewhere that is not known yet, "__end__" the end.
+        """
+        seen: dict[tuple[tuple[str, ...], str], list[str]] = {}
+        for visit in self._track.visits:
+            for decision in self._track.routes.get(visit.key, ()):
+                seen.setdefault((visit.within, visit.node), []).extend(decision["targets"])
+        return self.bench.edges(seen)
+
     def diff(self, other: "Looking") -> Difference:
         """Tell what sets another branch apart from this one: state, texts and scores, and where they part."""
         return compare_rollouts(

@@ -123,6 +123,7 @@ def _session(
         _check_new(opened, log)
         if verifier is not None:
             check_end(app)
+            verifier.score(_work(app, task)[0], "")
         work, given = _work(app, task)
         kept = keeper.bytes_of(given) if isinstance(task, Mapping) else None
         own = "kept" if kept is not None else "not kept" if isinstance(task, Mapping) else "of the task"

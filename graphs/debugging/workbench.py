@@ -299,7 +299,28 @@ class Workbench:
         builder = self.graph_of(within).builder
         single = [end for start, end in builder.edges if start == node]
         joined = [end for starts, end in builder.waiting_edges if node in starts]
-        return tuple(dict.fromkeys([*single, *joined]))
+        order = {name: place for place, name in enumerate(builder.nodes)}
+        return tuple(sorted({*single, *joined}, key=lambda end: order.get(end, len(order))))
+
+    def edges(
+        self, led: Mapping[tuple[tuple[str, ...], str], Sequence[str]]
+    ) -> dict[str, list[tuple[str, bool]]]:
+        """Give where every node leads, in the order of the graph; `led`: where routers led so far."""
+        return dict(self._edges(self.app, (), led))
+
+    def _edges(
+        self, app: App, within: tuple[str, ...], led: Mapping[tuple[tuple[str, ...], str], Sequence[str]]
+    ) -> Iterator[tuple[str, list[tuple[str, bool]]]]:
+        inner = {path[-1]: graph for path, graph in inner_graphs(app) if len(path) == 1}
+        for name, spec in app.builder.nodes.items():
+            found = [(target, False) for target in self.followers(within, name)]
+            for branch in app.builder.branches.get(name, {}).values():
+                known = branch.ends.values() if branch.ends else led.get((within, name)) or ("?",)
+                found += [(target, True) for target in known]
+            found += [(target, True) for target in spec.ends or ()]
+            yield "/".join((*within, name)), list(dict.fromkeys(found))
+            if name in inner:
+                yield from self._edges(inner[name], (*within, name), led)
 
     def source_of(self, within: Sequence[str], node: str, router: str) -> str | None:
         """The source code of a conditional edge's function, where it is at hand."""

@@ -127,7 +127,8 @@ def _disable(console: "Console", number: Whole) -> Any:
     return console.session.disable(number)
 
 
-def _change_breakpoint(console: "Console", number: int, changes: Mapping[str, Any]) -> Any:
+def _change_breakpoint(console: "Console", number: Whole, changes: Fields) -> Any:
+    check("change_breakpoint: changes", _changeable, changes, ())
     return console.session.change_breakpoint(number, **changes)
 
 
@@ -197,6 +198,7 @@ def _resample(
     changes: Fields | None = None,
     name: Text | None = None,
 ) -> Any:
+    changed(Sampling(), sampling or {})
     spread = console.session.resample(
         n,
         at=_at(at),

@@ -122,6 +122,9 @@ class Library:
     def add(self, run: Run) -> str:
         """Show a run that somebody else has opened and will close; give its name here."""
         with self._lock:
+            for entry in self._entries.values():
+                if entry.opened is not None and entry.opened.run is run:
+                    return entry.id
             path = None if run.path is None else run.path.resolve()
             id = self._free(run.id) if path is None or path not in self._paths else self._paths[path]
             known = self._entries.get(id)

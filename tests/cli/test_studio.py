@@ -39,6 +39,10 @@ def test_a_page_is_saved(tutelage: "Command", recorded: "Recorded", tmp_path: Pa
         (["--save", "page.html"], "writes one run"),
         (["runs/first", "--rollout", "abc"], "belongs to --save"),
         (["runs/first", "--host", "256.1.1.1"], "cannot listen at 256.1.1.1"),
+        (
+            ["runs/first", "--save", "nowhere/page.html"],
+            "cannot be written to 'nowhere/page.html': no such file",
+        ),
         (["runs/first", "--save", "page.html", "--rollout", "abcd"], "no turn, rollout or task"),
         (["--task", "no such task"], ""),
     ],

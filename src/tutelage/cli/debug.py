@@ -90,16 +90,17 @@ def _opened(
     setup = _setup(words).over(subject.setup)
     given = [task for task in (subject.task, subject.judged) if task is not None]
     judge = verifier_of(setup.verifier, given)
+    judged = setup.verifier is not None or all(task.reference is not None or task.family for task in given)
     plan = planned(setup.graph or _needed(subject), setup.dials)
     sampling = None if setup.sampling is None else Sampling.model_validate(setup.sampling)
     with model_of(setup.model or MODEL, setup.engine, sampling) as model:
         graph = plan(Setting(model, judge, given, setup.dials, subject.store))
-        with _session(graph, subject, judge, setup) as session:
+        with _session(graph, subject, judge if judged else None, setup) as session:
             _to_the_error(session, subject)
             yield session, f"tutelage debug {shlex.quote(str(subject.store))}"
 
 
-def _session(graph: Any, subject: "Subject", judge: "Verifier", setup: "Setup") -> "Session":
+def _session(graph: Any, subject: "Subject", judge: "Verifier | None", setup: "Setup") -> "Session":
     from tutelage.graphs.debugging import debug
 
     return debug(

@@ -1,4 +1,5 @@
 import json
+import re
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -320,6 +321,32 @@ def test_a_session_is_saved_as_one_page_and_nothing_is_written_over(run: Run, tm
     assert "<!doctype html" in page.read_text("utf-8").lower()
     assert "there is such a file already" in run(f"save {page}").text
     assert run(f"save {tmp_path / 'page.txt'}").refused
+
+
+@pytest.mark.parametrize("command", ["save", "source"])
+@pytest.mark.parametrize(
+    "name", ["nowhere/x.html", "file/x.html", f"{'x' * 300}.html", "a\0b.html", "~nobody-at-all/x.html"]
+)
+def test_a_file_that_cannot_be_used_is_one_sentence(
+    run: Run, tmp_path: Path, command: str, name: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    reply = run(f"{command} {name if name[0] == '~' else tmp_path / name}")
+    assert reply.refused and len(reply.lines) == 1, reply.text
+    assert not re.search("Traceback|Error|inside", reply.text)
+    assert [each.name for each in tmp_path.iterdir() if each.name not in ("file", "session")] == []
+
+
+def test_a_directory_is_no_file_of_lines_and_no_page(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "dir.html").mkdir()
+    assert run(f"source {tmp_path}").text.endswith("is a directory")
+    assert "there is such a file already" in run(f"save {tmp_path / 'dir.html'}").text
+
+
+def test_a_number_beyond_all_counts_is_refused(run: Run) -> None:
+    for line in (f"clear {'9' * 5000}", f"resample {'9' * 5000}", f"b tokens > {'9' * 5000}"):
+        reply = run(line)
+        assert reply.refused and len(reply.lines) == 1 and len(reply.text) < 250
 
 
 def test_a_console_without_files_reads_and_writes_none(console: Console, tmp_path: Path) -> None:

@@ -3,12 +3,12 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.graphs.studio.conftest import SETTINGS, judge, record, say, task
+from tests.graphs.studio.conftest import SETTINGS, judge, record, say, solve, task
 from tests.traces.test_hostile_text import HOSTILE
 
 from tutelage.errors import UserError
@@ -286,3 +286,38 @@ def test_growth_is_told_while_a_run_is_written(recorded: "Recorded") -> None:
     assert first.startswith(b"event: changed\n")
     assert (told[0]["rollouts"], told[1]["rollouts"]) == (4, 5)
     assert len(told[1]["touched"]) == 1
+
+
+def test_a_name_that_no_file_can_have_is_not_found(page: "Page") -> None:
+    for name in (f"{'a' * 300}.js", "a%00b.js", "..js", "%2e%2e.js"):
+        answer = page.client.get(f"/static/{name}")
+        assert answer.status_code == 404
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"label": "correct", "text": 5}, "label 'correct': text is a text, not 5"),
+        ({"label": "rank", "turn_ids": "abc"}, "label 'rank': turn_ids is a list of texts"),
+        ({"label": "step", "step": True, "right": True}, "label 'step': step is a whole number"),
+        ({"label": "step", "step": 1, "right": "yes"}, "label 'step': right is true or false"),
+        ({"label": "accept", "who": "teacher"}, "label 'accept' takes no 'who'"),
+        ({"label": ["accept"]}, "there is no label"),
+    ],
+)
+def test_a_label_of_another_kind_is_refused_in_one_sentence(
+    page: "Page", recorded: "Recorded", body: dict[str, Any], sentence: str
+) -> None:
+    turn = page.get(f"{{run}}/rollouts/{recorded.right}")["turns"][0]["id"]
+    assert sentence in page.post(f"{{run}}/turns/{turn}/label", body, 400)["error"]
+
+
+def test_a_summary_says_whether_its_rollouts_are_branches_of_a_session(
+    opens: "Opens", page: "Page", tmp_path: Path
+) -> None:
+    assert page.get("{run}/summary")["session"] is False
+    with Store.open(tmp_path / "debugged").start_run({"session": True}) as run:
+        solve(run.begin(task("t")), True)
+    assert opens(tmp_path / "debugged").get("{run}/summary")["session"] is True

@@ -1,3 +1,4 @@
+import json
 import re
 import threading
 import time
@@ -172,7 +173,7 @@ def test_what_cannot_be_done_is_a_sentence(
     [
         ("correct", {"text": 5}, "correct: text is a text, not 5"),
         ("correct", {"text": None}, "correct: text is a text, not null"),
-        ("resample", {"n": "abc"}, "resample: n is a whole number from 0 to 2147483647, not \"abc\""),
+        ("resample", {"n": "abc"}, 'resample: n is a whole number from 0 to 2147483647, not "abc"'),
         ("resample", {"n": True}, "resample: n is a whole number from 0 to 2147483647, not true"),
         ("resample", {"n": 1.0}, "resample: n is a whole number"),
         ("resample", {"n": -1}, "resample: n is a whole number"),
@@ -238,7 +239,10 @@ def test_what_nobody_foresaw_is_a_sentence_too(
     said = page.client.post("/api/session/set", json={"field": "answer", "value": 1})
     assert (said.status_code, said.json()) == (500, {"error": "set failed inside: ValueError: first"})
     looked = page.client.get("/api/session")
-    assert (looked.status_code, looked.json()) == (500, {"error": "this look failed inside: ValueError: first"})
+    assert (looked.status_code, looked.json()) == (
+        500,
+        {"error": "this look failed inside: ValueError: first"},
+    )
     assert all("default-src" in each.headers["content-security-policy"] for each in (said, looked))
     assert capfd.readouterr().err == ""
 
@@ -256,6 +260,58 @@ def test_a_slow_model_keeps_nobody_waiting_and_one_drives_at_a_time(opens: "Open
         gate.set()
         view = until(lambda: page.get("/api/session"), lambda view: view["last"]["done"])
         assert view["status"] == "stopped"
+
+
+def test_a_cut_field_says_so_and_is_read_whole_by_the_piece(page: "Page") -> None:
+    text = "0123456789" * 5000
+    page.post("/api/session/set", {"field": "problem", "value": text})
+    page.post("/api/session/set", {"field": "answer", "value": [text]})
+    view = page.get("/api/session")
+    assert view["state"]["problem"] == f"{text[:20_000]}…"
+    assert view["cut"] == {
+        "problem": {"size": 50_000, "json": False},
+        "answer": {"size": 50_004, "json": True},
+    }
+    first = page.get("/api/session/state", field="problem", length=30_000)
+    rest = page.get("/api/session/state", field="problem", offset=30_000)
+    assert first["text"] + rest["text"] == text
+    whole = page.get("/api/session/state", field="answer")
+    assert (json.loads(whole["text"]), whole["json"]) == ([text], True)
+    assert "no field 'colour'" in page.get("/api/session/state", 404, field="colour")["error"]
+
+
+def test_what_a_line_may_become_is_told(page: "Page") -> None:
+    assert page.get("/api/session/complete", line="p verd")["words"] == ["verdict"]
+    assert "reviewer" in page.get("/api/session/complete", line="b re")["words"]
+    assert page.get("/api/session/complete", line="nosuch x")["words"] == []
+    assert "line is missing" in page.get("/api/session/complete", 400)["error"]
+
+
+def test_the_graph_of_an_open_session_is_its_own(opens: "Opens", tmp_path: Path) -> None:
+    with debug(self_refine(model(), rounds=2), TASK, verifier=exact, store=tmp_path / "kept") as session:
+        page = opens(session.run_record, session=session)
+        desk_graph = page.get("{run}/graph")
+        shown = page.get("/api/session")["graph"]
+        assert [each["id"] for each in desk_graph["nodes"]] == [each["id"] for each in shown["nodes"]]
+        assert {(each["source"], each["target"], each["conditional"]) for each in desk_graph["edges"]} == {
+            (each["source"], each["target"], each["conditional"]) for each in shown["edges"]
+        }
+    record = opens(tmp_path / "kept").get(f"/api/runs/{page.run}/graph")
+    assert {each["id"] for each in record["nodes"]} <= {each["id"] for each in shown["nodes"]}
+
+
+def test_a_session_in_memory_is_one_run_with_its_own_graph(page: "Page") -> None:
+    (row,) = page.get("/api/runs")
+    view = page.get("/api/session")
+    assert row["id"] == view["run"]
+    edges = page.get(f"/api/runs/{view['run']}/graph")["edges"]
+    assert {(each["source"], each["target"]) for each in edges} == {
+        (each["source"], each["target"]) for each in view["graph"]["edges"]
+    }
+
+
+def test_a_session_says_that_it_measures_no_model(page: "Page") -> None:
+    assert page.get("{run}/summary")["session"] is True
 
 
 def until(look: Callable[[], Any], held: Callable[[Any], bool]) -> Any:

@@ -147,3 +147,15 @@ def test_a_page_that_would_be_too_large_is_refused(
     with Run.open(recorded.path) as run, pytest.raises(UserError, match="name the rollouts"):
         save_page(run, tmp_path / "run.html")
     assert list(tmp_path.glob("*.html")) == []
+
+
+@pytest.mark.parametrize("name", ["nowhere/x.html", "directory.html", f"{'x' * 300}.html", "a\0b.html"])
+def test_a_file_that_cannot_be_written_is_one_sentence(
+    recorded: "Recorded", tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "directory.html").mkdir()
+    before = set(tmp_path.iterdir())
+    with Run.open(recorded.path) as run, pytest.raises(UserError, match="cannot be written") as refused:
+        save_page(run, tmp_path / name)
+    assert "\n" not in str(refused.value)
+    assert set(tmp_path.iterdir()) == before

@@ -185,3 +185,40 @@ def test_the_turn_of_a_visit_opens_on_its_own_page(debugged: Page) -> None:
     expect(debugged.locator(".turn-head h2")).to_have_text("solver")
     debugged.keyboard.press("L")
     at(debugged, "At the end")
+
+
+def test_tab_completes_in_the_console_and_leaves_where_there_is_nothing(debugged: Page) -> None:
+    debugged.keyboard.press(":")
+    box = debugged.get_by_label("Command", exact=True)
+    debugged.keyboard.type("b revie")
+    debugged.keyboard.press("Tab")
+    expect(box).to_have_value("b reviewer ")
+    box.fill("b re")
+    debugged.keyboard.press("Tab")
+    expect(debugged.get_by_label("What it may become")).to_contain_text("refiner")
+    box.fill("nosuch x")
+    debugged.keyboard.press("Tab")
+    debugged.wait_for_function(
+        "performance.getEntriesByName(location.origin + '/api/session/complete?line=nosuch+x').length > 0"
+    )
+    expect(debugged.get_by_label("What it may become")).to_have_count(0)
+    debugged.wait_for_timeout(200)
+    debugged.keyboard.press("Tab")
+    expect(box).not_to_be_focused()
+
+
+def test_a_session_is_no_measure_of_a_model(debugged: Page) -> None:
+    debugged.keyboard.press("c")
+    at(debugged, "At the end")
+    debugged.goto(debugged.url.partition("#")[0] + "#/")
+    debugged.locator(".run-list a").first.click()
+    expect(debugged.locator(".of-session")).to_contain_text("no measure of a model")
+
+
+def test_what_is_typed_into_a_prompt_outlives_other_changes(debugged: Page) -> None:
+    debugged.keyboard.press("s")
+    editor = panel(debugged, "Prompt").get_by_label("user")
+    editor.fill("Half a thought")
+    debugged.get_by_role("button", name=re.compile("^refiner")).click()
+    expect(panel(debugged, "Breakpoints")).to_contain_text("before refiner")
+    expect(editor).to_have_value("Half a thought")

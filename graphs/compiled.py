@@ -14,7 +14,7 @@ from pydantic import BaseModel, JsonValue
 
 from tutelage.errors import UserError
 
-__all__ = ["AnyGraph", "check_end", "compiled", "graph_settings", "input_keys"]
+__all__ = ["AnyGraph", "check_end", "compiled", "graph_settings", "has_end", "input_keys"]
 
 AnyGraph = StateGraph[Any, Any, Any, Any] | CompiledStateGraph[Any, Any, Any, Any]
 """What `rollout` takes."""
@@ -51,15 +51,23 @@ def input_keys(graph: CompiledStateGraph[Any, Any, Any, Any]) -> list[str]:
     return [key for key in graph.builder.schemas[graph.builder.input_schema] if key != "__root__"]
 
 
+def has_end(app: CompiledStateGraph[Any, Any, Any, Any]) -> bool:
+    """Whether a solution can be read from what a graph ends with."""
+    return bool(_ends(app) & {"solution", "messages"})
+
+
+def _ends(app: CompiledStateGraph[Any, Any, Any, Any]) -> set[str]:
+    return set(app.builder.schemas[app.builder.output_schema])
+
+
 def check_end(app: CompiledStateGraph[Any, Any, Any, Any]) -> None:
     """Make sure that a verifier can find the solution in what a graph ends with.
 
     Raises:
         UserError: The output has no field for it.
     """
-    keys = set(app.builder.schemas[app.builder.output_schema])
-    if not keys & {"solution", "messages"}:
-        listed = ", ".join(sorted(keys)) or "nothing"
+    if not has_end(app):
+        listed = ", ".join(sorted(_ends(app))) or "nothing"
         raise UserError(
             "the graph's output has neither a field 'solution' nor a field 'messages' to read the solution "
             f"from (it has: {listed}); add one of them to its state"

@@ -83,6 +83,7 @@ class Breakpoints:
         self._all: dict[int, Breakpoint] = {}
         self._conditions: dict[int, Condition | Predicate] = {}
         self._last = 0
+        self._loading = False
 
     def add(
         self,
@@ -210,14 +211,21 @@ class Breakpoints:
 
     def load(self, kept: Sequence[Mapping[str, Any]]) -> None:
         """Take those up that were written down; one whose node or field the graph has no longer is disabled."""
-        for data in kept:
-            try:
-                self.add(**data)
-            except UserError:
-                with self._lock:
-                    lost = Breakpoint.model_validate({**data, "enabled": False})
-                    self._all[lost.number] = lost
-                    self._last = max(self._last, lost.number)
+        self._loading = True
+        try:
+            for data in kept:
+                self._take_up(data)
+        finally:
+            self._loading = False
+
+    def _take_up(self, data: Mapping[str, Any]) -> None:
+        try:
+            self.add(**data)
+        except UserError:
+            with self._lock:
+                lost = Breakpoint.model_validate({**data, "enabled": False})
+                self._all[lost.number] = lost
+                self._last = max(self._last, lost.number)
 
     def hit(self, occasion: Occasion) -> Breakpoint | None:
         """Give the first breakpoint that holds, counted as hit; a temporary one is gone afterwards."""
@@ -274,6 +282,8 @@ class Breakpoints:
         return condition is None or _holds_for(condition, occasion.state)
 
     def _write_down(self) -> None:
+        if self._loading:
+            return
         texts = {
             number: known.model_dump(mode="json", exclude={"hits"})
             for number, known in self._all.items()

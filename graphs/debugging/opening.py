@@ -99,12 +99,14 @@ def _opened(store: str | Path | None) -> Store:
         return Store.memory()
     if not str(store):
         raise UserError("store='' names no directory; leave it out to keep the session in memory")
-    if (Path(store) / FILE).exists() and not is_session(store):
+    opened = Store.open(store)
+    if not is_session(store) and opened.begun() and opened.run().settings.get("session") is not True:
+        opened.close()
         raise StoreError(
             f"{str(store)!r} holds a run that is no session; give another directory, "
             "or debug one of its rollouts with run="
         )
-    return Store.open(store)
+    return opened
 
 
 def _session(

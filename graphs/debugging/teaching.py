@@ -196,7 +196,8 @@ def teach(
 
     Where the two part, at answers of one role, they are a pair, and what the better branch says from there on is right.
     Where the prompts differ, too, since a person changed one or gave a hint, the better answer is learnt on
-    the prompt of the other one, which is what the model will read.
+    the prompt of the other one, which is what the model will read. Of two branches that were taught both ways the
+    later word counts.
 
     Args:
         run: The run, open for writing.
@@ -220,8 +221,12 @@ def teach(
     _known(who)
     ours, theirs = found.ours, found.theirs
     prompt = None if found.same_prompt or theirs is None else theirs.id
+    others = [turn.id for turn in parting(run, worse, better).after]
+    contrary = [each.turn_id for each in lessons(run, others) if each.kind == "teach"]
 
     def action(writer: LessonWriter) -> None:
+        for turn_id in contrary:
+            withdraw(writer, turn_id, who)
         for turn in learnt:
             asked_by = prompt if ours is not None and turn.id == ours.id else None
             writer.label(turn.id, Label(True, "teach", who, prompt=asked_by), who)

@@ -15,7 +15,7 @@ from typing import Any
 from tutelage.errors import StoreError, TutelageError, UserError
 from tutelage.graphs.studio.index import RunIndex
 from tutelage.graphs.studio.search import Search
-from tutelage.graphs.studio.summary import counts
+from tutelage.graphs.studio.summary import counts, settled
 from tutelage.traces import Run
 from tutelage.traces.finding import runs_below
 from tutelage.traces.overview import quick_counts
@@ -188,7 +188,7 @@ class Library:
         row = {"id": id, "name": entry.name, "path": path, "created": entry.created}
         try:
             live = entry.path is None or being_written(entry.path)
-            return {**row, **self._numbers(entry), "live": live, "error": None}
+            return {**row, **settled(self._numbers(entry), live), "live": live, "error": None}
         except TutelageError as error:
             return {**_broken_row(entry.path or Path(), str(error)), **row}
 
@@ -264,7 +264,9 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 def _broken_row(path: Path, why: str) -> dict[str, Any]:
-    numbers = dict.fromkeys(("rollouts", "done", "failed", "running", "passed", "turns", "tasks"))
+    numbers = dict.fromkeys(
+        ("rollouts", "done", "failed", "running", "unfinished", "passed", "turns", "tasks")
+    )
     return {
         "id": None,
         "name": path.name,

@@ -6,7 +6,7 @@ are not independent either, and the true interval is wider. Not covered: compari
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy
@@ -18,7 +18,7 @@ from tutelage.graphs.studio.plain import cut
 from tutelage.traces.overview import STATUSES
 from tutelage.traces.report import Z, wilson
 
-__all__ = ["counts", "summary"]
+__all__ = ["counts", "settled", "summary"]
 
 POINTS = 200
 """Of the curve of accuracy."""
@@ -62,6 +62,12 @@ def counts(index: RunIndex, mask: Mask | None = None) -> dict[str, int]:
         "tasks": len(numpy.unique(index.spread("states", 1)[counted])),
         "turns": int(numpy.nansum(index.sums(4)[counted])),
     }
+
+
+def settled(found: Mapping[str, int | None], live: bool) -> dict[str, int | None]:
+    """Counts of a run as they are told: where nobody writes it nothing runs, and what was begun is `unfinished`."""
+    begun = found["running"]
+    return {**found, "running": begun if live else 0, "unfinished": 0 if live else begun}
 
 
 def _inside(index: RunIndex, mask: Mask) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from tutelage.graphs.studio import comparison, picture, table, turns
 from tutelage.graphs.studio.desk import Desk
 from tutelage.graphs.studio.library import NotHere, Opened
-from tutelage.graphs.studio.summary import summary
+from tutelage.graphs.studio.summary import settled, summary
 from tutelage.graphs.studio.token_page import token_page
 from tutelage.traces.overview import database_of, steps_between
 from tutelage.traces.turn_heads import has_turn
@@ -55,9 +55,11 @@ def summary_view(desk: Desk, opened: Opened, filter: str = "") -> dict[str, Any]
     numbers = summary(index, answer.mask)
     if not filter:
         numbers["counts"]["abandoned"] = int((~index.counts).sum())
+    row = desk.library.row(opened.id)
     return {
         **numbers,
-        "run": desk.library.row(opened.id),
+        "counts": settled(numbers["counts"], row["live"]),
+        "run": row,
         "settings": dict(opened.run.settings),
         "session": opened.run.settings.get("session") is True,
         "searched": answer.searched,

@@ -85,16 +85,18 @@ def _opened(
 ) -> "Iterator[tuple[Session, str]]":
     """Open the session that the command describes; closed at the end, and kept."""
     from tutelage.cli.terminal.subject import subject_of
+    from tutelage.graphs.compiled import compiled, has_end
 
     subject = subject_of(text, rollout, task_id, store)
     setup = _setup(words).over(subject.setup)
     given = [task for task in (subject.task, subject.judged) if task is not None]
     judge = verifier_of(setup.verifier, given)
-    judged = setup.verifier is not None or all(task.reference is not None or task.family for task in given)
+    known = all(task.reference is not None or task.family for task in given)
     plan = planned(setup.graph or _needed(subject), setup.dials)
     sampling = None if setup.sampling is None else Sampling.model_validate(setup.sampling)
     with model_of(setup.model or MODEL, setup.engine, sampling) as model:
         graph = plan(Setting(model, judge, given, setup.dials, subject.store))
+        judged = setup.verifier is not None or (known and has_end(compiled(graph)))
         with _session(graph, subject, judge if judged else None, setup) as session:
             _to_the_error(session, subject)
             yield session, f"tutelage debug {shlex.quote(str(subject.store))}"

@@ -12,7 +12,16 @@ from langgraph.graph import END, START, StateGraph
 
 from tutelage.agents import ChatModel, scripted
 from tutelage.errors import UserError
-from tutelage.graphs import Session, best_of_k, debug, majority_vote, self_refine, tutoring, verifier_scorer
+from tutelage.graphs import (
+    Session,
+    best_of_k,
+    debug,
+    majority_vote,
+    one_shot,
+    self_refine,
+    tutoring,
+    verifier_scorer,
+)
 from tutelage.tools import exact
 from tutelage.types import Task
 
@@ -309,3 +318,15 @@ def test_a_fork_may_go_back_beyond_where_its_parent_left(line: Any, at: Any) -> 
         assert (at(two), [visit.number for visit in two.visits()]) == ("before two", [1, 2])
         two.go()
         assert two.state["log"] == ["1", "2", "3"]
+
+
+def test_branches_taught_both_ways_are_taught_as_was_said_last() -> None:
+    with debug(one_shot(scripted(["a", "b"])), "p") as session:
+        fork = session.fork(name="other")
+        session.go()
+        fork.go()
+        session.teach("other")
+        fork.teach("main")
+        (row,) = session.run_record.export("dpo", taught=True)
+        first = session.run_record.turn(session.turn_id())
+        assert row["chosen"][0]["content"] == first.completion

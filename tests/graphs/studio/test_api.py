@@ -321,3 +321,14 @@ def test_a_summary_says_whether_its_rollouts_are_branches_of_a_session(
     with Store.open(tmp_path / "debugged").start_run({"session": True}) as run:
         solve(run.begin(task("t")), True)
     assert opens(tmp_path / "debugged").get("{run}/summary")["session"] is True
+
+
+def test_a_run_that_nobody_writes_has_nothing_running(opens: "Opens", tmp_path: Path) -> None:
+    with Store.open(tmp_path / "killed").start_run(SETTINGS) as run:
+        solve(run.begin(task("ended")), True)
+        run.begin(task("begun"))
+        page = opens(tmp_path / "killed")
+        for counts in (page.get("/api/runs")[0], page.get("{run}/summary")["counts"]):
+            assert (counts["running"], counts["unfinished"], counts["done"]) == (1, 0, 1)
+    for counts in (page.get("/api/runs")[0], page.get("{run}/summary")["counts"]):
+        assert (counts["running"], counts["unfinished"], counts["done"]) == (0, 1, 1)

@@ -197,10 +197,8 @@ def test_tab_completes_in_the_console_and_leaves_where_there_is_nothing(debugged
     debugged.keyboard.press("Tab")
     expect(debugged.get_by_label("What it may become")).to_contain_text("refiner")
     box.fill("nosuch x")
-    debugged.keyboard.press("Tab")
-    debugged.wait_for_function(
-        "performance.getEntriesByName(location.origin + '/api/session/complete?line=nosuch+x').length > 0"
-    )
+    with debugged.expect_response("**/api/session/complete?line=nosuch+x"):
+        debugged.keyboard.press("Tab")
     expect(debugged.get_by_label("What it may become")).to_have_count(0)
     debugged.wait_for_timeout(200)
     debugged.keyboard.press("Tab")
@@ -211,7 +209,6 @@ def test_a_session_is_no_measure_of_a_model(debugged: Page) -> None:
     debugged.keyboard.press("c")
     at(debugged, "At the end")
     debugged.goto(debugged.url.partition("#")[0] + "#/")
-    debugged.locator(".run-list a").first.click()
     expect(debugged.locator(".of-session")).to_contain_text("no measure of a model")
 
 

@@ -120,10 +120,15 @@ def report(numbers: dict[str, Any]) -> str:
     lines += [f"  {count:,} failed, not counted below: {text}" for text, count in numbers["failures"].items()]
     if rollouts["abandoned"]:
         lines.append(f"  {rollouts['abandoned']} abandoned rollouts are not counted")
-    lines += [line for name, score in numbers["scores"].items() for line in _score_lines(name, score)]
+    told = _branch_lines if numbers["session"] else _score_lines
+    lines += [line for name, score in numbers["scores"].items() for line in told(name, score)]
     if numbers["tokens"]:
         lines += _token_lines(numbers["tokens"])
     return "\n".join(lines)
+
+
+def _branch_lines(name: str, score: dict[str, Any]) -> list[str]:
+    return [f"  {name}: {score['passed']} of {score['scored']} branches right"] if score["scored"] else []
 
 
 def _score_lines(name: str, score: dict[str, Any]) -> list[str]:

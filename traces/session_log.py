@@ -78,7 +78,7 @@ class SessionLog:
             )
             _prepare(connection, where)
         except sqlite3.Error as error:
-            raise explained(error, where) from error
+            raise StoreError(str(explained(error, where)).replace("run.sqlite", SESSION_FILE)) from error
         return cls(Database(connection, where, file))
 
     def begun(self) -> tuple[dict[str, JsonValue], bytes | None] | None:

@@ -5,7 +5,7 @@ build on. A turn's counterpart answers the same prompt in the same role; else it
 the same place among the model calls. Not covered: which of the two is better.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from tutelage.traces import Run, Turn
@@ -29,19 +29,20 @@ class Parting(NamedTuple):
         return self.ours is not None and self.theirs is not None and asked(self.ours) == asked(self.theirs)
 
 
-def parting(run: Run, branch: str, other: str) -> Parting:
+def parting(run: Run, branch: str, other: str, shared: Collection[str] = ()) -> Parting:
     """Find where the branch of a rollout leaves that of another one.
 
     Args:
         run: An open run.
         branch: The id of a rollout.
         other: The id of another one of the same task.
+        shared: Turns that are known to lie on both, where their followers do not name them as parents.
 
     Raises:
         UserError: There is no such rollout.
     """
     ours, theirs = path(run, branch), path(run, other)
-    known = {turn.id for turn in theirs}
+    known = {*shared, *(turn.id for turn in theirs)}
     same: dict[str, str] = {}
     rest = list(theirs)
     for at, turn in enumerate(ours):

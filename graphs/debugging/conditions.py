@@ -72,6 +72,8 @@ METHODS = frozenset(
     }
 )
 """Methods that may be called: those of texts, lists and dictionaries that change nothing."""
+OPTIONS = frozenset({"default", "reverse"})
+"""Arguments that may be given by name; `key` would call whatever it is given."""
 INNER = ("_", "gi_", "cr_", "ag_", "f_", "tb_", "co_")
 """How the names begin of what leads from an object into the interpreter."""
 
@@ -99,8 +101,11 @@ class Condition:
             for each in ast.walk(tree)
             if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
         }
+        if taken := bound & FUNCTIONS.keys():
+            raise UserError(f"{text!r}: {min(taken)!r} is a function here; use another name")
+        callable_names = FUNCTIONS.keys() - set(known)
         for each in ast.walk(tree):
-            _check(each, text, {*known, *bound, *FUNCTIONS})
+            _check(each, text, {*known, *bound, *FUNCTIONS}, callable_names)
         self._code = compile(tree, "<condition>", "eval")
 
     def value(self, names: Mapping[str, Any]) -> Any:
@@ -140,16 +145,19 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f"did you mean {close[0]!r}? (there are: {listed})" if close else f"there are: {listed}"
 
 
-def _may_be_called(function: ast.expr) -> bool:
-    if isinstance(function, ast.Attribute):
-        return function.attr in METHODS
-    return isinstance(function, ast.Name) and function.id in FUNCTIONS
+def _may_be_called(call: ast.Call, functions: Collection[str]) -> bool:
+    """Whether a call changes nothing: a function of ours or a method of texts, and no function among its arguments."""
+    if any(each.arg not in OPTIONS for each in call.keywords):
+        return False
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr in METHODS
+    return isinstance(call.func, ast.Name) and call.func.id in functions
 
 
-def _check(node: ast.AST, text: str, known: Collection[str]) -> None:
+def _check(node: ast.AST, text: str, known: Collection[str], functions: Collection[str]) -> None:
     if isinstance(node, REFUSED):
         raise UserError(f"{text!r}: {type(node).__name__.lower()} is not allowed here")
-    if isinstance(node, ast.Call) and not _may_be_called(node.func):
+    if isinstance(node, ast.Call) and not _may_be_called(node, functions):
         raise UserError(
             f"{text!r}: only {', '.join(sorted(FUNCTIONS))} and methods of texts can be called here"
         )

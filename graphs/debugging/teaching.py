@@ -5,7 +5,7 @@ is said of the same thing the latest counts, and `forget` takes it back. `Run.ex
 Not covered: how lessons are kept (`tutelage.traces.lessons`), and whether what is said is true.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from types import TracebackType
@@ -190,7 +190,13 @@ def label_steps(
 
 
 def teach(
-    run: Run, better: str, worse: str, *, roles: Sequence[str] | None = None, who: Who = "person"
+    run: Run,
+    better: str,
+    worse: str,
+    *,
+    roles: Sequence[str] | None = None,
+    who: Who = "person",
+    shared: Collection[str] = (),
 ) -> tuple[Lesson, ...]:
     """Say that one branch of a task is better than another.
 
@@ -205,13 +211,14 @@ def teach(
         worse: The id of the other one's.
         roles: Whose answers are learnt; `None`: everyone's.
         who: Says so.
+        shared: Turns that are known to lie on both branches.
 
     Raises:
         UserError: There is no such rollout, they are of several tasks, or the better one says nothing new by these roles.
         StoreError: The run cannot be written.
     """
     _one_task(run, [better, worse])
-    found = parting(run, better, worse)
+    found = parting(run, better, worse, shared)
     learnt = [turn for turn in found.after if turn.error is None and (roles is None or turn.role in roles)]
     if not learnt:
         raise UserError(
@@ -221,7 +228,7 @@ def teach(
     _known(who)
     ours, theirs = found.ours, found.theirs
     prompt = None if found.same_prompt or theirs is None else theirs.id
-    others = [turn.id for turn in parting(run, worse, better).after]
+    others = [turn.id for turn in parting(run, worse, better, shared).after]
     contrary = [each.turn_id for each in lessons(run, others) if each.kind == "teach"]
 
     def action(writer: LessonWriter) -> None:

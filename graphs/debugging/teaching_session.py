@@ -67,8 +67,9 @@ class Teaching(Looking):
         Raises:
             UserError: The other branch says nothing new.
         """
-        rollout = self.bench.branch(better).rollout if isinstance(better, str) else better.rollout_id
-        return teaching.teach(self.run_record, rollout, self.rollout_id, roles=roles)
+        branch = self.bench.branch(better if isinstance(better, str) else better.branch)
+        shared = set(self._said()) & set(self.bench.said_on(branch))
+        return teaching.teach(self.run_record, branch.rollout, self.rollout_id, roles=roles, shared=shared)
 
     def forget(self, turn_id: str | None = None) -> None:
         """Take back what was said of a turn.

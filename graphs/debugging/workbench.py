@@ -243,6 +243,12 @@ class Workbench:
         RecordedCalls(self, branch, track)
         return track
 
+    def said_on(self, branch: LoggedBranch) -> list[str]:
+        """Give the ids of the turns along the path of a branch."""
+        known = self.executions.get(branch.id)
+        track = self.track_of(branch) if known is None else known.track
+        return [turn for visit in track.visits for turn in visit.turns]
+
     def static_interrupts(self, name: str) -> list[str]:
         """The nodes at which the graph was compiled to stop: `interrupt_before_nodes` or `interrupt_after_nodes`."""
         named: list[str] = []

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.messages import HumanMessage
 
 from tutelage.errors import UserError
 from tutelage.graphs.debugging import Condition, evaluate
@@ -87,3 +88,28 @@ def test_any_text_is_evaluated_or_refused(text: str) -> None:
 def test_values_are_data_whatever_they_say(values: dict[str, str]) -> None:
     for name, value in values.items():
         assert evaluate(name, values) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[str(b'', proto='pickle', allow_pickle=True) for str in [messages[0].parse_raw]]",
+        "max(['/etc/hostname'], key=messages[0].parse_file)",
+        "sorted([1], key=messages.append)",
+        "[max(7) for max in [messages.append]]",
+        "messages.append(1)",
+        "messages[0].pretty_print()",
+        "[call(1) for call in [messages.append]]",
+    ],
+)
+def test_looking_calls_nothing_of_what_it_looks_at(text: str) -> None:
+    messages = [HumanMessage("hello")]
+    with pytest.raises(UserError):
+        evaluate(text, {"messages": messages})
+    assert len(messages) == 1
+
+
+def test_a_field_that_has_a_functions_name_is_never_called() -> None:
+    with pytest.raises(UserError):
+        evaluate("len([1])", {"len": print})
+    assert evaluate("len", {"len": 3}) == 3

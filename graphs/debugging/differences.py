@@ -15,6 +15,7 @@ from tutelage.graphs.debugging.lineage import Family, path_of
 from tutelage.graphs.debugging.text_differences import Piece, align, compare_texts
 from tutelage.graphs.debugging.view import Change
 from tutelage.traces import Run, Turn
+from tutelage.printable import printable
 from tutelage.types import Data, Score
 
 __all__ = [
@@ -27,6 +28,10 @@ __all__ = [
     "compare_texts",
     "prompt_text",
 ]
+
+
+WIDTH = 60
+"""Characters of a value in a line of a difference."""
 
 
 class ScorePair(Data):
@@ -68,6 +73,25 @@ class Difference(Data):
     """How the final states differ."""
     scores: tuple[ScorePair, ...] = ()
     """Of the rollouts."""
+
+    def __str__(self) -> str:
+        """What differs, a line each: answers, scores, fields, and from which turn on."""
+        one, other = self.answers
+        lines = [f"answer {one} | {other}"]
+        for pair in self.scores:
+            values = ["-" if each is None else f"{each.value:g}" for each in (pair.a, pair.b)]
+            lines.append(f"{pair.name} {values[0]} | {values[1]}")
+        if self.parted is not None:
+            lines.append(
+                f"they part at turn {self.parted + 1} of {len(self.turns)}, {self.turns[self.parted].role}"
+            )
+        lines += [f"{each.field}: {_short(each.before)} | {_short(each.after)}" for each in self.fields]
+        return "\n".join(printable(line) for line in lines)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
 
 
 def compare_states(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Change, ...]:

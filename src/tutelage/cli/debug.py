@@ -1,6 +1,7 @@
 """`tutelage debug`: a session over a task, a stored rollout or a kept session, driven by a person or by lines."""
 
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from tutelage.cli.graphs import METHODS, SCORERS, Setting, planned
 from tutelage.cli.options import engine_options, model_of, sampling_of, verifier_of
+from tutelage.cli.output import echo
 from tutelage.errors import UserError
 from tutelage.types import Sampling
 
@@ -94,6 +96,8 @@ def _opened(
     known = all(task.reference is not None or task.family for task in given)
     plan = planned(setup.graph or _needed(subject), setup.dials)
     sampling = None if setup.sampling is None else Sampling.model_validate(setup.sampling)
+    if sys.stderr.isatty():
+        echo(f"loading {setup.model or MODEL} …", err=True)
     with model_of(setup.model or MODEL, setup.engine, sampling) as model:
         graph = plan(Setting(model, judge, given, setup.dials, subject.store))
         judged = setup.verifier is not None or (known and has_end(compiled(graph)))

@@ -130,6 +130,8 @@ def _save(places: Sequence[str], path: Path, rollouts: Sequence[str], json_: boo
         raise UserError("--save writes one run; name it")
     if path.suffix not in (".html", ".htm"):
         raise UserError(f"--save {str(path)!r}: a page's name ends with .html")
+    if path.exists():
+        raise UserError(f"--save {str(path)!r}: there is such a file already; give another name")
     with Run.open(places[0]) as run:
         save_page(run, path, rollouts)
     if json_:

@@ -116,7 +116,7 @@ def _session(graph: Any, subject: "Subject", judge: "Verifier | None", setup: "S
         store=subject.store,
         run=subject.run,
         rollout=subject.rollout,
-        about=setup.model_dump(mode="json", exclude_none=True),
+        about=setup.anywhere().model_dump(mode="json", exclude_none=True),
     )
 
 

@@ -34,10 +34,10 @@ function Card({ run }: { run: RunRow & { error?: string | null } }) {
             </span>
           )}
           <span>
-            <b>{count(run.rollouts)}</b> rollouts
+            <b>{count(run.rollouts)}</b> {run.rollouts === 1 ? "rollout" : "rollouts"}
           </span>
           <span>
-            <b>{count(run.turns)}</b> turns
+            <b>{count(run.turns)}</b> {run.turns === 1 ? "turn" : "turns"}
           </span>
           {run.failed > 0 && (
             <span class="wrong-ink">

@@ -5,9 +5,11 @@ import { printable } from "../text/printable";
 const note = signal<{ text: string; bad: boolean } | null>(null);
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-export function tell(text: string, bad = false): void {
+/** Show a note; one that `stays` is there until another comes. */
+export function tell(text: string, bad = false, stays = false): void {
   note.value = { text, bad };
   clearTimeout(timer);
+  if (stays) return;
   timer = setTimeout(
     () => {
       note.value = null;

@@ -2,13 +2,14 @@
 
 import itertools
 import time
+from collections.abc import Callable
 from typing import Any, TypedDict
 
 import pytest
 
 from tutelage.agents import ChatModel, scripted
 from tutelage.errors import UserError
-from tutelage.graphs import debug, one_shot
+from tutelage.graphs import Session, debug, one_shot, self_refine
 from tutelage.tools import exact
 from tutelage.traces.report import wilson
 from tutelage.types import Sampling, Task
@@ -185,3 +186,32 @@ def test_turns_of_samples_build_on_those_before_the_point(line: Any) -> None:
             visits = session.switch(name).visits()
             assert visits[0].turns == (first.id,)
             assert len(visits[1].turns) == 1
+
+
+def test_where_a_person_changed_something_no_value_is_recorded() -> None:
+    changed: dict[str, Callable[[Session], Any]] = {
+        "set": lambda session: session.set("solution", "answer: 9"),
+        "rewrite": lambda session: session.rewrite("solver", "What", "Which"),
+        "sample_with": lambda session: session.sample_with("solver", temperature=0.1),
+    }
+    for name, change in changed.items():
+        with debug(
+            self_refine(scripted(lambda messages, sample: "answer: 1"), rounds=1), TASK, verifier=exact
+        ) as session:
+            session.break_after("solver")
+            session.go()
+            change(session)
+            session.resample(2)
+            assert not values(session), name
+
+
+def test_a_fork_with_changes_records_no_value_of_what_was_said_before() -> None:
+    with debug(
+        self_refine(scripted(lambda messages, sample: "answer: 1"), rounds=1), TASK, verifier=exact
+    ) as session:
+        session.break_after("solver")
+        session.go()
+        session.fork({"solution": "answer: 9"}).resample(2)
+        assert not values(session)
+        session.resample(2)
+        assert values(session)

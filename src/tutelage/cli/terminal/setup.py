@@ -40,6 +40,13 @@ class Setup(Data):
         said = {key: value for key, value in self.model_dump().items() if value not in (None, ())}
         return Setup.model_validate({**other.model_dump(), **said})
 
+    def anywhere(self) -> "Setup":
+        """Give the same with the graph's file by its whole path, so that it is found from another directory."""
+        place, colon, name = (self.graph or "").rpartition(":")
+        if not place.endswith(".py"):
+            return self
+        return self.model_copy(update={"graph": f"{Path(place).absolute()}{colon}{name}"})
+
     @property
     def dials(self) -> Dials:
         """The dials of the graph."""

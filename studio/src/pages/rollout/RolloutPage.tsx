@@ -21,14 +21,25 @@ import { Timeline } from "./Timeline";
 import { TurnPanel } from "./TurnPanel";
 import { useTurnKeys } from "./turnKeys";
 
+let opening = false;
+
+/** Open a session; that takes as long as the model takes to load, so it is said, and asked for once. */
 function debug(run: string, rollout: string): void {
-  post("/api/sessions", { run, rollout }).then(
-    () => {
-      void askServer();
-      go(links.session());
-    },
-    (error: Error) => tell(error.message, true),
-  );
+  if (opening) return;
+  opening = true;
+  tell("Opening a session; the first one waits for the model to load.", false, true);
+  post("/api/sessions", { run, rollout })
+    .then(
+      () => {
+        tell("The session is open.");
+        void askServer();
+        go(links.session());
+      },
+      (error: Error) => tell(error.message, true),
+    )
+    .finally(() => {
+      opening = false;
+    });
 }
 
 function Head({ view, run }: { view: RolloutView; run: string }) {

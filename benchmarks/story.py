@@ -21,7 +21,7 @@ from tutelage.training.policies import local_directory
 
 __all__ = ["configure", "render", "run"]
 
-SEEDS = (0, 1, 2)
+SEEDS = 3
 SPOILT = 5
 """Spoilt rollouts that are resampled."""
 
@@ -30,6 +30,7 @@ say = partial(print, file=sys.stderr, flush=True)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="embedded", help="what connect() takes")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark-story"), help="where the runs go")
 
 
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     sizes = story.QUICK if args.quick else story.Sizes()
     folder = args.out / "quick" if args.quick else args.out
     found = []
-    for seed in SEEDS[:1] if args.quick else SEEDS:
+    for seed in range(1 if args.quick else args.seeds):
         with connect(args.model, sampling=story.SAMPLING, seed=seed) as model:
             controls = seed == 0 and not args.quick
             found.append(tell(model, folder / f"seed-{seed}", exam, sizes, seed, controls=controls))

@@ -44,8 +44,9 @@ def adding() -> ChatModel:
 ADD = Task(id="add", problem="Compute 2 + 3.", reference="5")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one file only: while it is open, Playwright's loop runs in this thread, and no other can."""
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM)
         yield opened

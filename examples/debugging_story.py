@@ -32,8 +32,8 @@ from tutelage.training.policies import local_directory
 from tutelage.types import Sampling, Score, Task
 
 SAMPLING = Sampling(temperature=1.0, max_tokens=400)
-ROUNDS = 2
-LENGTHS = (7, 8, 9)
+ROUNDS = 1
+LENGTHS = (7, 8)
 """Operations of the chains that the model does not know."""
 ORDINARY = {"arithmetic": 4, "equations": 5, "countdown": 2}
 """Families and difficulties that it knows."""
@@ -50,9 +50,9 @@ Result = TypeVar("Result")
 class Sizes:
     """How much of everything."""
 
-    long: int = 240
+    long: int = 500
     """Training tasks beyond what the model knows."""
-    ordinary: int = 100
+    ordinary: int = 60
     """Training tasks within it, of each family."""
     heldout: int = 300
     resamples: int = 32

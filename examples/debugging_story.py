@@ -32,7 +32,7 @@ from tutelage.training.policies import local_directory
 from tutelage.types import Sampling, Score, Task
 
 SAMPLING = Sampling(temperature=1.0, max_tokens=400)
-ROUNDS = 1
+ROUNDS = 2
 LENGTHS = (7, 8)
 """Operations of the chains that the model does not know."""
 ORDINARY = {"arithmetic": 4, "equations": 5, "countdown": 2}
@@ -41,7 +41,7 @@ PART = 4
 """Operations that the edited prompt shows at once."""
 MARK = "checked"
 """The score of answers that an exact check found right."""
-TRAINING = SftSettings(epochs=3, batch_size=32)
+TRAINING = SftSettings(epochs=6, batch_size=32, learning_rate=8e-4)
 
 Result = TypeVar("Result")
 
@@ -50,7 +50,7 @@ Result = TypeVar("Result")
 class Sizes:
     """How much of everything."""
 
-    long: int = 500
+    long: int = 400
     """Training tasks beyond what the model knows."""
     ordinary: int = 60
     """Training tasks within it, of each family."""

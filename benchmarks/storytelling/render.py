@@ -6,14 +6,14 @@ from typing import Any
 __all__ = ["render"]
 
 QUESTIONS = {
-    "class": "right solution of a chain of 7 to 9 operations, not called right",
-    "longer": "the same for 10 and 11 operations, which no row had",
-    "opposite": "wrong solution of a chain of 7 to 9, called right",
+    "class": "right solution of a chain of 7 or 8 operations, not called right",
+    "longer": "the same for 9 and 10 operations, which no row had",
+    "opposite": "wrong solution of a chain of 7 or 8, called right",
     "ordinary_verdicts": "false verdict on an ordinary task",
     "ordinary_solved": "ordinary task not solved in one shot",
     "ordinary_loop": "ordinary task not solved by the loop",
-    "long_solved": "chain of 7 to 9 not solved in one shot",
-    "long_loop": "chain of 7 to 9 not solved by the loop",
+    "long_solved": "chain of 7 or 8 not solved in one shot",
+    "long_loop": "chain of 7 or 8 not solved by the loop",
 }
 
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel, JsonValue
 from tutelage.graphs.debugging.lineage import Family, path_of
 from tutelage.graphs.debugging.text_differences import Piece, align, compare_texts
 from tutelage.graphs.debugging.view import Change
-from tutelage.traces import Run, Turn
 from tutelage.printable import printable
+from tutelage.traces import Run, Turn
 from tutelage.types import Data, Score
 
 __all__ = [

@@ -22,7 +22,6 @@ from tutelage.graphs.state import initial_state
 from tutelage.tools import Verifier
 from tutelage.traces import Rollout, Run, Store
 from tutelage.traces.session_log import SESSION_FILE, SessionLog
-from tutelage.traces.store import FILE
 from tutelage.types import Task
 
 __all__ = ["debug", "is_session", "session_settings"]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tutelage.graphs.control.desk import Desk
     from tutelage.graphs.control.flight import Flight
 
-__all__ = ["Batch"]
+__all__ = ["STEPS", "Batch", "told"]
 
 STEPS = 1000
 """How many steps a graph may take before it counts as endless; LangGraph alone allows ten times as many."""
@@ -95,7 +95,7 @@ class Batch:
                 recorder.abandon("interrupted" if cancelled else str(error))
             raise
         except Exception as error:
-            message = _told(error)
+            message = told(error)
             recorder.fail(message)
             self.tally.failed_with(message)
             self.desk.failed(recorder, message)
@@ -126,7 +126,7 @@ class Batch:
         return config
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """The error in a line; where it is not one of ours, with the place that raised it."""
     text = f"{type(error).__name__}: {error}"
     frames = extract_tb(error.__traceback__)

@@ -111,11 +111,13 @@ class Execution:
                 state = await self.bench.invoke()
             self._finished()
             outcome = await self.bench.finish(self.recorder, state)
+            self.bench.log.end(self.branch.id, outcome)
         except asyncio.CancelledError:
             raise
         except Exception as error:
             try:
                 outcome = self.bench.failed(self.recorder, error)
+                self.bench.log.end(self.branch.id, outcome)
             except TutelageError as lost:
                 outcome = {"status": "failed", "error": str(lost)}
         self.error = outcome.get("error")
@@ -150,7 +152,7 @@ class Execution:
             return Taken(result=self._returned(entry, visit), served=True)
         if visit.error is not None and (visit.raised or self.gate.restores(visit, "error")):
             decided = await self._failed_before(entry, visit)
-            if decided is not None:
+            if decided.served:
                 return decided
         else:
             await self._gate(entry, visit, "before")
@@ -159,7 +161,7 @@ class Execution:
         self._clocks[key] = time.perf_counter()
         return Taken(input=entry.input)
 
-    async def _failed_before(self, entry: Entry, visit: Tracked) -> Taken | None:
+    async def _failed_before(self, entry: Entry, visit: Tracked) -> Taken:
         """What happens with a node whose failure is on record: it fails again without running, unless a person says.
 
         Raises:
@@ -167,17 +169,23 @@ class Execution:
         """
         assert visit.error is not None
         error = recorded_failure(visit.kind, visit.error)
-        if not visit.raised:
-            hold = await self._gate(entry, visit, "error", error=visit.error)
-            if hold is not None and hold.again:
-                visit.error = None
-                return None
-            given = self._edits_after(visit)
-            if given:
-                return await self._given(entry, visit, given)
-            self._log("raise", visit.key, {})
-        self._failed = error
-        raise error
+        decided = None if visit.raised else await self._erring(entry, visit, visit.error)
+        if decided is None:
+            self._failed = error
+            raise error
+        return decided
+
+    async def _erring(self, entry: Entry, visit: Tracked, error: str) -> Taken | None:
+        """Hold at a failure; the node runs again or a person's values stand in, else the graph is told (`None`)."""
+        hold = await self._gate(entry, visit, "error", error=error)
+        if hold is not None and hold.again:
+            visit.status, visit.error = "running", None
+            return Taken(input=entry.input)
+        given = self._edits_after(visit)
+        if given:
+            return await self._given(entry, visit, given)
+        self._log("raise", visit.key, {})
+        return None
 
     async def leave(self, entry: Entry, result: Any) -> Any:
         """See `Watcher.leave`."""
@@ -208,15 +216,7 @@ class Execution:
             self._log("raise", visit.key, {})
             return None
         self._failed = error
-        hold = await self._gate(entry, visit, "error", error=told)
-        if hold is not None and hold.again:
-            visit.status, visit.error = "running", None
-            return Taken(input=entry.input)
-        given = self._edits_after(visit)
-        if not given:
-            self._log("raise", visit.key, {})
-            return None
-        return await self._given(entry, visit, given)
+        return await self._erring(entry, visit, told)
 
     async def _given(self, entry: Entry, visit: Tracked, given: Mapping[str, Any]) -> Taken:
         """Let what a person set stand for what a node that failed should have returned."""
@@ -287,7 +287,7 @@ class Execution:
         return await self._live(entry, visit, Asked(request, asked, nth, edits), engine, proceed)
 
     async def _live(
-        self, entry: Entry, visit: Tracked, call: "Asked", engine: Engine, proceed: Proceed
+        self, entry: Entry, visit: Tracked, call: Asked, engine: Engine, proceed: Proceed
     ) -> Intercepted:
         """Answer a call that is not on this session's record: from a replayed run, by a person, or by the engine."""
         wanted, said = self._ruled(call.request), None

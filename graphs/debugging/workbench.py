@@ -8,7 +8,6 @@ import asyncio
 import inspect
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
-from traceback import extract_tb
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -18,8 +17,8 @@ from tutelage.agents import Role
 from tutelage.agents.call import changed
 from tutelage.agents.engine import Request
 from tutelage.agents.engines.loop_thread import LoopThread
-from tutelage.errors import TutelageError, UserError
-from tutelage.graphs.batch import STEPS
+from tutelage.errors import UserError
+from tutelage.graphs.batch import STEPS, told
 from tutelage.graphs.debugging.breakpoints import Breakpoints
 from tutelage.graphs.debugging.execution import Execution
 from tutelage.graphs.debugging.keeping import Keeper
@@ -134,23 +133,14 @@ class Workbench:
                 "passed": score.passed,
                 "value": value,
             }
-        self.log.end(self._branch_of(recorder).id, outcome)
         return outcome
 
     def failed(self, recorder: RolloutRecorder, error: Exception) -> dict[str, Any]:
         """Record that a branch failed; give what became of it."""
-        message = f"{type(error).__name__}: {error}"
-        frames = extract_tb(error.__traceback__)
-        if frames and not isinstance(error, TutelageError):
-            message = f"{message} ({frames[-1].filename}:{frames[-1].lineno})"
+        message = told(error)
         if recorder.ended is None:
             recorder.fail(message)
-        outcome = {"status": "failed", "error": message, "answer": None, "passed": None, "value": None}
-        self.log.end(self._branch_of(recorder).id, outcome)
-        return outcome
-
-    def _branch_of(self, recorder: RolloutRecorder) -> LoggedBranch:
-        return next(each for each in self.log.branches() if each.rollout == recorder.rollout.id)
+        return {"status": "failed", "error": message, "answer": None, "passed": None, "value": None}
 
     def branch(self, name: str) -> LoggedBranch:
         """Give a branch by its name.

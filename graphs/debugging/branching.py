@@ -179,8 +179,10 @@ class Branching(Standing):
 
     def _check_fields(self, changes: Mapping[str, Any]) -> None:
         for field in changes:
-            if field not in self.bench.fields:
-                raise UserError(f"the state has no field {field!r}; {nearest(field, self.bench.fields)}")
+            if field not in self.bench.shape.fields:
+                raise UserError(
+                    f"the state has no field {field!r}; {nearest(field, self.bench.shape.fields)}"
+                )
 
     def _free_name(self, kind: str, suffix: str = "") -> str:
         known = {each.name for each in self.bench.log.branches()}

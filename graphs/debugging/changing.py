@@ -114,7 +114,7 @@ class Changing(Standing):
 
     def _check_role(self, role: str) -> None:
         """Refuse a role that no node has and that has not spoken yet."""
-        known = {*self.bench.roles, *(turn.role for turn in self.run_record.turns())}
+        known = {*self.bench.shape.roles, *(turn.role for turn in self.run_record.turns())}
         if role not in known:
             raise UserError(f"there is no role {role!r} here yet; {nearest(role, known)}")
 

@@ -26,6 +26,7 @@ from tutelage.graphs.debugging.gate import Gate
 from tutelage.graphs.debugging.hold import Asked, Hold, is_meant
 from tutelage.graphs.debugging.place import Crossroads, Entry, Place, Signpost, Taken, current_place, placed
 from tutelage.graphs.debugging.recorded_calls import RecordedCalls, asked_of
+from tutelage.graphs.debugging.shape import router_name
 from tutelage.graphs.debugging.stepping import Mode
 from tutelage.graphs.debugging.track import Track, Tracked, key_of_entry, nth_key, place_key
 from tutelage.graphs.debugging.view import When
@@ -253,7 +254,7 @@ class Execution:
         data = {
             "number": crossroads.number,
             "targets": [each.node if isinstance(each, Send) else str(each) for each in targets],
-            "router": self.bench.name_of(crossroads.router),
+            "router": router_name(crossroads.router),
             "read": {name: plain_value(value) for name, value in read.items()},
             "decided": self.bench.keeper.keep(decided, contents),
         }

@@ -12,11 +12,11 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langgraph._internal._serde import build_serde_allowlist
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel
 
 from tutelage.errors import UserError
+from tutelage.graphs.debugging.shape import graphs_in
 from tutelage.graphs.debugging.watching import App
 from tutelage.traces.session_log import SessionLog
 from tutelage.valid_text import original_text, valid_text
@@ -39,7 +39,7 @@ class Keeper:
     def __init__(self, log: SessionLog, app: App) -> None:
         """Keep what this graph's states may hold."""
         self._log = log
-        schemas = _schemas(app)
+        schemas = [schema for _, graph in graphs_in(app) for schema in graph.builder.schemas]
         allowed = build_serde_allowlist(schemas=schemas, channels=app.channels) if schemas else None
         self._serde = JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=allowed)
         self._known: dict[bytes, Any] = {}
@@ -97,15 +97,6 @@ class Keeper:
         if name.startswith(SHOWN):
             return name.removeprefix(SHOWN)
         return self.value_of(self._log.content(bytes.fromhex(name)))
-
-
-def _schemas(app: App) -> list[type[Any]]:
-    found = [*app.builder.schemas]
-    for node in app.nodes.values():
-        inner = getattr(node.bound, "bound", node.bound)
-        if isinstance(inner, CompiledStateGraph):
-            found += _schemas(inner)
-    return found
 
 
 def is_whole(name: str | None) -> bool:

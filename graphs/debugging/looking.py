@@ -101,8 +101,8 @@ class Looking(Standing):
                 raise UserError(f"visit {number} ({visit.node}) has not ended, so nothing was decided")
         decided = track.routes.get(visit.key)
         if not decided:
-            return Route(visit=visit.number, targets=self.bench.followers(visit.within, visit.node))
-        sources = [self.bench.source_of(visit.within, visit.node, each["router"]) for each in decided]
+            return Route(visit=visit.number, targets=self.bench.shape.followers(visit.within, visit.node))
+        sources = [self.bench.shape.source_of(visit.within, visit.node, each["router"]) for each in decided]
         return Route(
             visit=visit.number,
             targets=tuple(target for each in decided for target in each["targets"]),
@@ -121,7 +121,7 @@ class Looking(Standing):
         for visit in self._track.visits:
             for decision in self._track.routes.get(visit.key, ()):
                 seen.setdefault((visit.within, visit.node), []).extend(decision["targets"])
-        return self.bench.edges(seen)
+        return self.bench.shape.edges(seen)
 
     def diff(self, other: "Looking") -> Difference:
         """Tell what sets another branch apart from this one: state, texts and scores, and where they part."""

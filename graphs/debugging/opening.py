@@ -161,9 +161,9 @@ def _check_new(opened: Store, log: SessionLog) -> None:
 def _first(bench: Workbench, *, new: bool) -> Session:
     bench.breakpoints.load(bench.log.breakpoints())
     if new:
-        for node in bench.static_interrupts("interrupt_before_nodes"):
+        for node in bench.shape.static_interrupts("interrupt_before_nodes"):
             bench.breakpoints.add(node=node, at="before")
-        for node in bench.static_interrupts("interrupt_after_nodes"):
+        for node in bench.shape.static_interrupts("interrupt_after_nodes"):
             bench.breakpoints.add(node=node, at="after")
         branch, recorder = bench.make_branch(MAIN)
         bench.execute(branch, recorder, mode=Mode("start"))

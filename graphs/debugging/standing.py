@@ -85,7 +85,9 @@ class Standing:
     @property
     def nodes(self) -> tuple[str, ...]:
         """The graph's nodes, inner ones as "outer/inner"."""
-        return tuple(sorted(each for each in self.bench.nodes if "/" in each or each in self.bench.app.nodes))
+        return tuple(
+            sorted(each for each in self.bench.shape.nodes if "/" in each or each in self.bench.app.nodes)
+        )
 
     @property
     def frames(self) -> tuple[Frame, ...]:

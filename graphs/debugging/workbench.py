@@ -5,15 +5,12 @@ abandoned rollout without turns. Not covered: driving (`session`).
 """
 
 import asyncio
-import inspect
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.graph.state import CompiledStateGraph
 
-from tutelage.agents import Role
 from tutelage.agents.call import changed
 from tutelage.agents.engine import Request
 from tutelage.agents.engines.loop_thread import LoopThread
@@ -23,6 +20,7 @@ from tutelage.graphs.debugging.breakpoints import Breakpoints
 from tutelage.graphs.debugging.execution import Execution
 from tutelage.graphs.debugging.keeping import Keeper
 from tutelage.graphs.debugging.recorded_calls import RecordedCalls
+from tutelage.graphs.debugging.shape import Shape
 from tutelage.graphs.debugging.spelling import Tokenizers
 from tutelage.graphs.debugging.stepping import Mode
 from tutelage.graphs.debugging.track import Track
@@ -34,7 +32,7 @@ from tutelage.traces.resuming import DROPPED
 from tutelage.traces.session_log import LoggedBranch, SessionLog
 from tutelage.types import Task
 
-__all__ = ["Workbench", "inner_graphs", "node_names", "role_names"]
+__all__ = ["Workbench"]
 
 Result = TypeVar("Result")
 
@@ -73,15 +71,8 @@ class Workbench:
         self.verifier = verifier
         self.replayed = replayed
         self.keeper = Keeper(log, app)
-        fields = {
-            name
-            for graph in (app, *(each for _, each in inner_graphs(app)))
-            for name in graph.builder.channels
-        }
-        self.fields = fields
-        self.nodes = frozenset(node_names(app))
-        self.roles = frozenset(role_names(app))
-        self.breakpoints = Breakpoints(self.nodes, fields, log.keep_breakpoints)
+        self.shape = Shape(app)
+        self.breakpoints = Breakpoints(self.shape.nodes, self.shape.fields, log.keep_breakpoints)
         self.loop = LoopThread("tutelage-debug")
         self.tokenizers = Tokenizers()
         self.executions: dict[int, Execution] = {}
@@ -239,15 +230,6 @@ class Workbench:
         track = self.track_of(branch) if known is None else known.track
         return [turn for visit in track.visits for turn in visit.turns]
 
-    def static_interrupts(self, name: str) -> list[str]:
-        """The nodes at which the graph was compiled to stop: `interrupt_before_nodes` or `interrupt_after_nodes`."""
-        named: list[str] = []
-        for within, graph in [((), self.app), *inner_graphs(self.app)]:
-            found = getattr(graph, name, ()) or ()
-            nodes = [each for each in (graph.nodes if found == "*" else found) if not each.startswith("__")]
-            named += ["/".join((*within, each)) for each in nodes]
-        return named
-
     def take_up(self) -> None:
         """Let the branches that have not ended count again; drop what a killed process left of a resampling."""
         for each in self.log.branches():
@@ -279,55 +261,6 @@ class Workbench:
             "passed": None if score is None else score.passed,
             "value": None if score is None else score.value,
         }
-
-    def name_of(self, router: Any) -> str:
-        """The name of the function of a conditional edge."""
-        function = getattr(router, "func", None) or getattr(router, "afunc", None) or router
-        return str(getattr(function, "__name__", type(function).__name__))
-
-    def graph_of(self, within: Sequence[str]) -> App:
-        """Give the graph inside these nodes."""
-        known = dict(inner_graphs(self.app))
-        return known[tuple(within)] if within else self.app
-
-    def followers(self, within: Sequence[str], node: str) -> tuple[str, ...]:
-        """Where plain edges lead from a node."""
-        builder = self.graph_of(within).builder
-        single = [end for start, end in builder.edges if start == node]
-        joined = [end for starts, end in builder.waiting_edges if node in starts]
-        order = {name: place for place, name in enumerate(builder.nodes)}
-        return tuple(sorted({*single, *joined}, key=lambda end: order.get(end, len(order))))
-
-    def edges(
-        self, led: Mapping[tuple[tuple[str, ...], str], Sequence[str]]
-    ) -> dict[str, list[tuple[str, bool]]]:
-        """Give where every node leads, in the order of the graph; `led`: where routers led so far."""
-        return dict(self._edges(self.app, (), led))
-
-    def _edges(
-        self, app: App, within: tuple[str, ...], led: Mapping[tuple[tuple[str, ...], str], Sequence[str]]
-    ) -> Iterator[tuple[str, list[tuple[str, bool]]]]:
-        inner = {path[-1]: graph for path, graph in inner_graphs(app) if len(path) == 1}
-        for name, spec in app.builder.nodes.items():
-            found = [(target, False) for target in self.followers(within, name)]
-            for branch in app.builder.branches.get(name, {}).values():
-                known = branch.ends.values() if branch.ends else led.get((within, name)) or ("?",)
-                found += [(target, True) for target in known]
-            found += [(target, True) for target in spec.ends or ()]
-            yield "/".join((*within, name)), list(dict.fromkeys(found))
-            if name in inner:
-                yield from self._edges(inner[name], (*within, name), led)
-
-    def source_of(self, within: Sequence[str], node: str, router: str) -> str | None:
-        """The source code of a conditional edge's function, where it is at hand."""
-        for branch in self.graph_of(within).builder.branches.get(node, {}).values():
-            if self.name_of(branch.path) == router:
-                function = getattr(branch.path, "func", None) or getattr(branch.path, "afunc", None)
-                try:
-                    return inspect.getsource(function) if function is not None else None
-                except (OSError, TypeError):
-                    return None
-        return None
 
     def ruled(self, request: Request, rule: Mapping[str, Any]) -> Request:
         """A request under a rule: a text replaced in its messages, sampling settings changed."""
@@ -369,29 +302,3 @@ def _replaced(message: Mapping[str, Any], rule: Mapping[str, Any]) -> Mapping[st
     if not isinstance(content, str):
         return message
     return {**message, "content": content.replace(rule["old"], rule["new"])}
-
-
-def inner_graphs(app: App, within: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], App]]:
-    """Give the subgraphs that are nodes, with the nodes that lead to them."""
-    for name, node in app.nodes.items():
-        inner = getattr(node.bound, "bound", node.bound)
-        if isinstance(inner, CompiledStateGraph):
-            yield (*within, name), inner
-            yield from inner_graphs(inner, (*within, name))
-
-
-def role_names(app: App) -> Iterator[str]:
-    """Give the roles of a graph's nodes; of a function it is the node's name, which its model calls have."""
-    for _, graph in [((), app), *inner_graphs(app)]:
-        for name, node in graph.nodes.items():
-            yield node.bound.name if isinstance(node.bound, Role) else name
-
-
-def node_names(app: App) -> Iterator[str]:
-    """Give the names of all nodes: inner ones by themselves and as "outer/inner"."""
-    for within, graph in [((), app), *inner_graphs(app)]:
-        for name in graph.nodes:
-            if not name.startswith("__"):
-                yield name
-                if within:
-                    yield "/".join((*within, name))

@@ -39,8 +39,10 @@ async def test_what_is_recorded_is_what_the_network_computes(vllm_model: ChatMod
 
 
 async def test_n_samples_differ_and_each_has_its_own_tokens(vllm_model: ChatModel) -> None:
-    answers = await vllm_model.sample("1+1", n=4, sampling=Sampling(temperature=2, max_tokens=6))
-    assert len({str(answer.content) for answer in answers}) == 4
+    answers = await vllm_model.sample("1+1", n=8, sampling=Sampling(temperature=2, max_tokens=6))
+    assert len({str(answer.content) for answer in answers}) > 1
+    tokens = {str(answer.content): tuple(answer.response_metadata["token_ids"]) for answer in answers}
+    assert len(set(tokens.values())) == len(tokens)
     assert all(len(answer.response_metadata["logprobs"]) == 6 for answer in answers)
 
 

@@ -1,0 +1,111 @@
+"""The shape of a graph: its subgraphs, nodes, roles and fields, where nodes lead, and what its routers are.
+
+Subgraphs are those that are nodes; an inner node is named by itself or as "outer/inner". Not covered: drawings.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from langgraph.graph.state import CompiledStateGraph
+
+from tutelage.agents import Role
+from tutelage.graphs.debugging.watching import App
+
+__all__ = ["Shape", "graphs_in", "router_name"]
+
+
+class Shape:
+    """What can be said of a compiled graph without running it."""
+
+    def __init__(self, app: App) -> None:
+        """Look at a graph."""
+        self.app = app
+        graphs = list(graphs_in(app))
+        self.fields = frozenset(name for _, graph in graphs for name in graph.builder.channels)
+        self.nodes = frozenset(_node_names(app))
+        self.roles = frozenset(_role_names(app))
+
+    def static_interrupts(self, name: str) -> list[str]:
+        """The nodes at which the graph was compiled to stop: `interrupt_before_nodes` or `interrupt_after_nodes`."""
+        named: list[str] = []
+        for within, graph in graphs_in(self.app):
+            found = getattr(graph, name, ()) or ()
+            nodes = [each for each in (graph.nodes if found == "*" else found) if not each.startswith("__")]
+            named += ["/".join((*within, each)) for each in nodes]
+        return named
+
+    def graph_of(self, within: Sequence[str]) -> App:
+        """Give the graph inside these nodes."""
+        return dict(graphs_in(self.app))[tuple(within)]
+
+    def followers(self, within: Sequence[str], node: str) -> tuple[str, ...]:
+        """Where plain edges lead from a node."""
+        builder = self.graph_of(within).builder
+        single = [end for start, end in builder.edges if start == node]
+        joined = [end for starts, end in builder.waiting_edges if node in starts]
+        order = {name: place for place, name in enumerate(builder.nodes)}
+        return tuple(sorted({*single, *joined}, key=lambda end: order.get(end, len(order))))
+
+    def edges(
+        self, led: Mapping[tuple[tuple[str, ...], str], Sequence[str]]
+    ) -> dict[str, list[tuple[str, bool]]]:
+        """Give where every node leads, in the order of the graph; `led`: where routers led so far."""
+        return dict(self._edges(self.app, (), led))
+
+    def _edges(
+        self, app: App, within: tuple[str, ...], led: Mapping[tuple[tuple[str, ...], str], Sequence[str]]
+    ) -> Iterator[tuple[str, list[tuple[str, bool]]]]:
+        inner = {path[-1]: graph for path, graph in graphs_in(app) if len(path) == 1}
+        for name, spec in app.builder.nodes.items():
+            found = [(target, False) for target in self.followers(within, name)]
+            for branch in app.builder.branches.get(name, {}).values():
+                known = branch.ends.values() if branch.ends else led.get((within, name)) or ("?",)
+                found += [(target, True) for target in known]
+            found += [(target, True) for target in spec.ends or ()]
+            yield "/".join((*within, name)), list(dict.fromkeys(found))
+            if name in inner:
+                yield from self._edges(inner[name], (*within, name), led)
+
+    def source_of(self, within: Sequence[str], node: str, router: str) -> str | None:
+        """The source code of a conditional edge's function, where it is at hand."""
+        for branch in self.graph_of(within).builder.branches.get(node, {}).values():
+            if router_name(branch.path) == router:
+                function = getattr(branch.path, "func", None) or getattr(branch.path, "afunc", None)
+                try:
+                    return inspect.getsource(function) if function is not None else None
+                except (OSError, TypeError):
+                    return None
+        return None
+
+
+def router_name(router: Any) -> str:
+    """The name of the function of a conditional edge."""
+    function = getattr(router, "func", None) or getattr(router, "afunc", None) or router
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def graphs_in(app: App, within: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], App]]:
+    """Give a graph and the subgraphs that are nodes of it, with the nodes that lead to each."""
+    yield within, app
+    for name, node in app.nodes.items():
+        inner = getattr(node.bound, "bound", node.bound)
+        if isinstance(inner, CompiledStateGraph):
+            yield from graphs_in(inner, (*within, name))
+
+
+def _role_names(app: App) -> Iterator[str]:
+    """Give the roles of a graph's nodes; of a function it is the node's name, which its model calls have."""
+    for _, graph in graphs_in(app):
+        for name, node in graph.nodes.items():
+            yield node.bound.name if isinstance(node.bound, Role) else name
+
+
+def _node_names(app: App) -> Iterator[str]:
+    """Give the names of all nodes: inner ones by themselves and as "outer/inner"."""
+    for within, graph in graphs_in(app):
+        for name in graph.nodes:
+            if not name.startswith("__"):
+                yield name
+                if within:
+                    yield "/".join((*within, name))

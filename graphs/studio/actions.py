@@ -5,6 +5,7 @@ An argument that an action has not, or that is of another kind, is an error (`bo
 Not covered: one thing at a time (`live`).
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -25,6 +26,7 @@ from tutelage.graphs.studio.bodies import (
     Whole,
     check,
 )
+from tutelage.graphs.studio.session_view import field_text
 from tutelage.types import Sampling
 
 if TYPE_CHECKING:
@@ -142,8 +144,18 @@ def _changeable(
     """What can be changed of a breakpoint; only its arguments count."""
 
 
-def _set(console: "Console", field: Text, value: Any) -> None:
-    console.session.set(field, value)
+def _set(console: "Console", field: Text, text: Text) -> None:
+    """Set a field to what was typed: to the text where text is shown, else to what it is as JSON, if it is any."""
+    _, encoded = field_text(console.session.state.get(field))
+    console.session.set(field, _read(text) if encoded else text)
+
+
+def _read(text: str) -> Any:
+    """Read JSON as Python has it: whole numbers of any size, and 1.0 is not 1."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _prompt(
@@ -207,7 +219,8 @@ def _resample(
         changes=changes or None,
         name=name or None,
     )
-    console.spreads.append(spread)
+    if spread.n:
+        console.spreads.append(spread)
     return spread
 
 

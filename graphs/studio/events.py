@@ -13,8 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from tutelage.errors import TutelageError
 from tutelage.graphs.studio.library import Opened
 from tutelage.graphs.studio.plain import json_bytes
-from tutelage.graphs.studio.summary import counts, settled
-from tutelage.traces.watching import being_written
+from tutelage.graphs.studio.summary import counts
 
 __all__ = ["EVERY", "events_of"]
 
@@ -57,11 +56,10 @@ def _look(opened: Opened, told: int) -> tuple[int, bytes]:
     version = opened.index.refresh()
     if version == told:
         return version, b""
-    live = opened.run.path is None or being_written(opened.run.path)
     found = {
-        **settled(counts(opened.index), live),
+        **counts(opened.index),
         "version": version,
         "touched": list(opened.index.touched),
-        "live": live,
+        "live": opened.index.live,
     }
     return version, json_bytes(found)

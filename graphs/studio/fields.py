@@ -12,10 +12,9 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 import numpy
 from numpy.typing import NDArray
 
-from tutelage.graphs.studio.index import Matrix, RunIndex
-from tutelage.traces.overview import STATUSES
+from tutelage.graphs.studio.index import STATUSES, Matrix, RunIndex
 
-__all__ = ["FIELDS", "SORTS", "Field", "Mask", "Pattern", "ranks"]
+__all__ = ["FIELDS", "JUDGED", "SAID", "SORTS", "VERDICTS", "Field", "Mask", "Pattern", "judged", "ranks"]
 
 Mask: TypeAlias = NDArray[numpy.bool_]
 Texts: TypeAlias = Callable[[RunIndex], Sequence[str | None]]
@@ -23,6 +22,8 @@ Texts: TypeAlias = Callable[[RunIndex], Sequence[str | None]]
 
 SAID = {1.0: "right", 0.0: "wrong"}
 VERDICTS = ("right", "wrong", "none")
+JUDGED = tuple(f"{said}/{truth}" for said in VERDICTS for truth in VERDICTS)
+"""What a review said, and what was so; "none" where it said nothing, or nobody knows."""
 NUMERIC = frozenset("0123456789+-.")
 RIGHT, WRONG = ("true", "right", "yes"), ("false", "wrong", "no")
 
@@ -115,6 +116,19 @@ def _said(index: RunIndex, pattern: Pattern) -> Mask:
     return _any(index, part[fits, 0])
 
 
+def judged(said: float, truth: float) -> str:
+    """Give a verdict and the truth as a filter names them."""
+    return f"{SAID.get(said, 'none')}/{SAID.get(truth, 'none')}"
+
+
+def _judged(index: RunIndex, pattern: Pattern) -> Mask:
+    """Fit any of a rollout's reviews, by verdict and truth together; nothing fits where it has none."""
+    part = index.part("judgements")
+    said, truth = (numpy.where(numpy.isnan(part[:, at]), 2, 1 - part[:, at]).astype(int) for at in (1, 2))
+    fits = numpy.array(pattern.over(JUDGED), bool)[len(VERDICTS) * said + truth]
+    return _any(index, part[fits, 0])
+
+
 def _status(index: RunIndex, pattern: Pattern) -> Mask:
     fits: Mask = numpy.array(pattern.over(STATUSES), bool)[index.status]
     return fits
@@ -163,6 +177,7 @@ FIELDS: Mapping[str, Field] = {
     "error": Field("part", fitting=_one(ERROR)),
     "family": Field("name", fitting=_one(FAMILY)),
     "id": Field("part", fitting=_one(ID)),
+    "judged": Field("name", fitting=_judged, values=JUDGED),
     "node": Field("name", fitting=_spoken("node")),
     "passed": Field(
         "name",

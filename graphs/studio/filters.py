@@ -2,9 +2,10 @@
 
 A filter is words with spaces between them that must all hold. `field:value` wants a value, in any case, `*` standing
 for anything; `field:a,b` any of several; `field:none` no value; `>`, `>=`, `<`, `<=` and `field:10..20` compare
-numbers; a minus in front turns a word round. A word without a field is searched for in completions and problems, and
-quotes keep spaces together. Rollouts that are abandoned are left out unless `status:` asks for them. What a filter
-does not understand is an error that says what it could have said.
+numbers; a minus in front turns a word round. `judged:wrong/right` wants a review that said wrong of what is right. A
+word without a field is searched for in completions and problems, and quotes keep spaces together. Rollouts that are
+abandoned are left out unless `status:` asks for them. What a filter does not understand is an error that says what it
+could have said.
 """
 
 import re

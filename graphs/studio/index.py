@@ -3,7 +3,8 @@
 Columns are read when they are first needed, all of one kind by one aggregate (`tutelage.traces.overview`), and kept up
 to date by reading the touched rollouts again; `warm` reads the rest meanwhile. A few rows are read by themselves as
 long as their column is not there, so that a run opens at once however long it is. Rollouts are named by their place,
-which is their number in the run less one. What is not known is not a number.
+which is their number in the run less one. What is not known is not a number. A rollout that the record calls running
+is `unfinished` where no process writes the run.
 
 Not covered: texts (`search`), what a filter means (`filters`), how a row looks (`table`).
 """
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 from tutelage.traces import Run, overview
 from tutelage.traces.database import Database
 from tutelage.traces.overview import Mark, Speaker, TaskFacts, Which
+from tutelage.traces.watching import being_written
 
-__all__ = ["Matrix", "RunIndex"]
+__all__ = ["STATUSES", "Matrix", "RunIndex", "is_live"]
 
 Matrix: TypeAlias = NDArray[numpy.float64]
 """Rows of numbers, the first of them a rollout's number."""
@@ -31,8 +33,14 @@ BY_VERIFIER = frozenset({"outcomes", "attempts", "judgements"})
 WARM = ("shares", "outcomes", "verdicts", "rounds")
 RELOAD = 0.2
 """The share of touched rollouts from which on everything is read again."""
-ABANDONED = overview.STATUSES.index("abandoned")
-RUNNING = overview.STATUSES.index("running")
+STATUSES = (*overview.STATUSES, "unfinished")
+"""A status is given as its place here."""
+RUNNING, ABANDONED, UNFINISHED = map(STATUSES.index, ("running", "abandoned", "unfinished"))
+
+
+def is_live(run: Run) -> bool:
+    """Whether a run may still grow: it is in memory, or some process writes it."""
+    return run.path is None or being_written(run.path)
 
 
 class RunIndex:
@@ -53,6 +61,8 @@ class RunIndex:
         self._verifier: str | None = None
         self._verifiers: dict[str, bool] | None = None
         self._derived: dict[object, Any] = {}
+        self.live = True
+        """Whether the run was being written when it was last looked at."""
         self.touched: Sequence[str] = ()
         """Ids of the rollouts that the latest change touched, of many some."""
 
@@ -60,9 +70,10 @@ class RunIndex:
         """Look whether the run has grown, and give the version."""
         with self._lock:
             before = self._mark
-            running = () if not self.version else self._numbers(self.status == RUNNING)
+            running = () if not self.version else self._numbers(self.spread("states", 3) == RUNNING)
+            live, self.live = self.live, is_live(self.run)
             found = overview.changes(self._database, before, running)
-            if self.version and found.mark == before and not found.rollouts:
+            if self.version and found.mark == before and not found.rollouts and live == self.live:
                 return self.version
             self._mark = found.mark
             self._speakers = overview.speakers(self._database)
@@ -178,7 +189,10 @@ class RunIndex:
         """Places in `STATUSES`; a number that no rollout has counts as abandoned."""
 
         def make() -> NDArray[numpy.int8]:
-            return numpy.nan_to_num(self.spread("states", 3), nan=ABANDONED).astype(numpy.int8)
+            status = numpy.nan_to_num(self.spread("states", 3), nan=ABANDONED).astype(numpy.int8)
+            if not self.live:
+                status[status == RUNNING] = UNFINISHED
+            return status
 
         found: NDArray[numpy.int8] = self.derived("status", make)
         return found

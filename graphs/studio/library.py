@@ -15,7 +15,7 @@ from typing import Any
 from tutelage.errors import StoreError, TutelageError, UserError
 from tutelage.graphs.studio.index import RunIndex
 from tutelage.graphs.studio.search import Search
-from tutelage.graphs.studio.summary import counts, settled
+from tutelage.graphs.studio.summary import counts
 from tutelage.traces import Run
 from tutelage.traces.finding import runs_below
 from tutelage.traces.overview import quick_counts
@@ -188,7 +188,7 @@ class Library:
         row = {"id": id, "name": entry.name, "path": path, "created": entry.created}
         try:
             live = entry.path is None or being_written(entry.path)
-            return {**row, **settled(self._numbers(entry), live), "live": live, "error": None}
+            return {**row, **self._numbers(entry, live), "live": live, "error": None}
         except TutelageError as error:
             return {**_broken_row(entry.path or Path(), str(error)), **row}
 
@@ -200,20 +200,20 @@ class Library:
                     entry.opened.close()
             self._entries.clear()
 
-    def _numbers(self, entry: Entry) -> Mapping[str, int | None]:
+    def _numbers(self, entry: Entry, live: bool) -> Mapping[str, int | None]:
         """Count a run: by its columns where it is open, else anew where its files have changed."""
         opened = entry.opened
         if opened is not None and opened.index.version:
             opened.index.refresh()
             return counts(opened.index)
         if opened is not None:
-            return quick_counts(opened.run)
+            return _settled(quick_counts(opened.run), live)
         assert entry.path is not None
         stamp = _stamp(entry.path)
         if stamp != entry.stamp:
             with Run.open(entry.path) as run:
                 entry.numbers, entry.stamp = quick_counts(run), stamp
-        return entry.numbers
+        return _settled(entry.numbers, live)
 
     def _look(self) -> None:
         """Find runs that are new."""
@@ -252,6 +252,12 @@ def _holds_run(place: Path) -> bool:
     return place.is_file() or (place / FILE).is_file()
 
 
+def _settled(found: Mapping[str, int | None], live: bool) -> dict[str, int | None]:
+    """Counts of the record as they are told: where nobody writes a run nothing runs, and what was begun is unfinished."""
+    begun = found["running"]
+    return {**found, "running": begun if live else 0, "unfinished": 0 if live else begun, "wrong": None}
+
+
 def _stamp(path: Path) -> tuple[int, ...]:
     """How the files of a run are: a copy, or the database and its log."""
     files = [path] if path.is_file() else [path / FILE, path / f"{FILE}-wal"]
@@ -265,7 +271,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 def _broken_row(path: Path, why: str) -> dict[str, Any]:
     numbers = dict.fromkeys(
-        ("rollouts", "done", "failed", "running", "unfinished", "passed", "turns", "tasks")
+        ("rollouts", "done", "failed", "running", "unfinished", "passed", "wrong", "turns", "tasks")
     )
     return {
         "id": None,

@@ -1,43 +1,84 @@
 """The picture of a graph: nodes and edges, and how often each was gone along.
 
-Of a compiled graph as LangGraph draws it, inner nodes as "outer/inner"; of a recorded run from its settings, where a
-router's targets are those that were seen. Steps between model calls of two nodes count for every edge on the shortest
-way between them, since nodes that ask no model leave no turn. Not covered: where on the page things stand.
+Of a compiled graph by its shape, inner nodes as "outer/inner"; of a recorded run from its settings. Where a router does
+not say to where it may lead, its targets are those that were seen. Steps between model calls of two nodes count for
+every edge on the shortest way between them, since nodes that ask no model leave no turn. Not covered: where on the page
+things stand.
 """
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tutelage.graphs.debugging.shape import graphs_in
+
+if TYPE_CHECKING:
+    from tutelage.graphs.debugging.shape import Shape
 
 __all__ = ["END", "START", "of_graph", "of_record", "with_counts"]
 
 START, END = "__start__", "__end__"
 KINDS = {START: "start", END: "end"}
 
-Step = tuple[str | None, str | None, int]
-Picture = dict[str, list[dict[str, Any]]]
+UNKNOWN = "?"
+"""Where a router leads that has led nowhere yet."""
+
+Way: TypeAlias = tuple[str, str]
+Step: TypeAlias = tuple[str | None, str | None, int]
+Picture: TypeAlias = dict[str, list[dict[str, Any]]]
 
 
-def of_graph(app: Any) -> Picture:
-    """Draw a compiled graph."""
-    drawing = app.get_graph(xray=True)
-    nodes = {_name(id): _node(_name(id)) for id in drawing.nodes}
-    for name in list(nodes):
-        outer = name.rpartition("/")[0]
-        while outer and outer not in nodes:
-            nodes[outer] = {**_node(outer), "kind": "subgraph"}
-            outer = outer.rpartition("/")[0]
-    edges = [
-        {
-            "source": _name(edge.source),
-            "target": _name(edge.target),
-            "conditional": bool(edge.conditional),
-            "label": None if edge.data is None else str(edge.data),
-            "count": 0,
-        }
-        for edge in drawing.edges
-    ]
-    return {"nodes": list(nodes.values()), "edges": edges}
+def of_graph(shape: "Shape", edges: Mapping[str, Sequence[tuple[str, bool]]]) -> Picture:
+    """Draw a compiled graph.
+
+    Args:
+        shape: The graph.
+        edges: Where every node leads, and whether a router decides, as `Shape.edges` gives it.
+    """
+    graphs = {"/".join(within): _first(shape, within) for within, _ in graphs_in(shape.app)}
+    starts = {_inside(path, START): first for path, first in graphs.items()}
+    ways: dict[Way, bool] = {}
+    for source, targets in {**starts, **edges}.items():
+        for target, routed in targets:
+            if target == UNKNOWN:
+                continue
+            goal = _inside(source.rpartition("/")[0], target)
+            way = (
+                _inside(source, END) if source in graphs else source,
+                _inside(goal, START) if goal in graphs else goal,
+            )
+            ways[way] = routed and ways.get(way, True)
+    marks = [_inside(path, mark) for path in graphs if path for mark in (START, END)]
+    for mark in marks:
+        _join(ways, mark)
+    ends = {end for way in ways for end in way}
+    nodes = [_node(name) for name in (START, *edges, *(mark for mark in marks if mark in ends), END)]
+    for node in nodes:
+        node["kind"] = "subgraph" if node["id"] in graphs else node["kind"]
+    return {"nodes": nodes, "edges": [_drawn(way, routed) for way, routed in ways.items()]}
+
+
+def _first(shape: "Shape", within: Sequence[str]) -> list[tuple[str, bool]]:
+    """Where a graph begins, and whether a router decides."""
+    routers = shape.graph_of(within).builder.branches.get(START, {}).values()
+    routed = [target for router in routers for target in (router.ends or {}).values()]
+    return [*((name, False) for name in shape.followers(within, START)), *((name, True) for name in routed)]
+
+
+def _inside(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
+
+
+def _join(ways: dict[Way, bool], mark: str) -> None:
+    """Leave out the start or end of a subgraph where but one edge leads from it, or to it."""
+    come, go = ([way for way in ways if way[at] == mark] for at in (1, 0))
+    if (len(go) if mark.endswith(START) else len(come)) != 1:
+        return
+    for before in come:
+        for after in go:
+            ways[before[0], after[1]] = ways[before] or ways[after]
+    for way in (*come, *go):
+        del ways[way]
 
 
 def of_record(settings: Mapping[str, Any], steps: Sequence[Step]) -> Picture:
@@ -54,16 +95,7 @@ def of_record(settings: Mapping[str, Any], steps: Sequence[Step]) -> Picture:
         if _way(ways, before, after) is None:
             ways[_routed(ways, routers, before), after] = None
     order = [START, *(name for name in names if name not in KINDS), END]
-    edges = [
-        {
-            "source": before,
-            "target": after,
-            "conditional": (before, after) not in fixed,
-            "label": None,
-            "count": 0,
-        }
-        for before, after in ways
-    ]
+    edges = [_drawn(way, way not in fixed) for way in ways]
     return with_counts({"nodes": [_node(name) for name in order], "edges": edges}, steps)
 
 
@@ -127,8 +159,8 @@ def _edge(text: str) -> tuple[str, str] | None:
     return (before, after) if arrow else None
 
 
-def _name(id: str) -> str:
-    return str(id).replace(":", "/")
+def _drawn(way: Way, routed: bool) -> dict[str, Any]:
+    return {"source": way[0], "target": way[1], "conditional": routed, "count": 0}
 
 
 def _node(name: str) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["cut", "json_bytes", "number"]
+__all__ = ["HALVES", "cut", "json_bytes", "number"]
 
 HALVES = re.compile("[\ud800-\udfff]")
+"""Lone surrogates."""
 LONGEST = 300
 """Characters of a text in a table."""
 

@@ -1,21 +1,19 @@
 """A debugging session as the page shows it: where it stands, its state, its branches, its graph.
 
-Only looks. Long values are cut. Of the state, `cut` names the fields that are, and `field_part` gives them whole: what
-is edited must begin with the whole value. Not covered: what the page does
+Only looks. Long values are cut. A field of the state is its text, since a browser's numbers are not Python's: what is
+no text is shown and edited as JSON. `field_part` gives it whole where it is cut. Not covered: what the page does
 (`actions`), and one thing at a time (`live`).
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-
-from pydantic import BaseModel
 
 from tutelage.errors import TutelageError
 from tutelage.graphs.console.styled import plain_data
 from tutelage.graphs.studio.library import NotHere
 from tutelage.graphs.studio.picture import of_graph
+from tutelage.graphs.studio.plain import HALVES
 from tutelage.graphs.studio.texts import part_of
 from tutelage.traces.overview import database_of, speakers
 
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from tutelage.graphs.console import Console
     from tutelage.graphs.debugging import Session, Spread
 
-__all__ = ["field_part", "session_view"]
+__all__ = ["field_part", "field_text", "session_view"]
 
 LONGEST = 20_000
 """Characters of a field of the state."""
@@ -45,21 +43,19 @@ def session_view(
     session = console.session
     visits = session.visits()
     stop = None if busy else session.stop
-    state = {str(name): _begun(value) for name, value in session.state.items()}
     return {
         "run": run,
         "rollout": session.rollout_id,
         "path": None if session.path is None else str(session.path),
         "status": "running" if busy else session.status,
         "stop": _stop(stop),
-        "state": {name: shown for name, (shown, _) in state.items()},
-        "cut": {name: mark for name, (_, mark) in state.items() if mark is not None},
-        "changes": [] if busy else [_cut_all(each.model_dump(mode="json")) for each in _changes(session)],
+        "state": {str(name): _field(value) for name, value in session.state.items()},
+        "changes": [] if busy else _changes(session),
         "visits": [_cut_all(each.model_dump(mode="json")) for each in visits[-MOST_VISITS:]],
         "branches": [each.model_dump(mode="json") for each in session.branches()],
         "branch": session.branch,
         "breakpoints": [each.model_dump(mode="json") for each in session.breakpoints()],
-        "graph": _picture(session, [_path(each) for each in visits]),
+        "graph": of_graph(session.bench.shape, session.edges()),
         "frames": [each.model_dump(mode="json") for each in session.frames],
         "frame": session.frames.index(session.frame),
         "history": list(history),
@@ -69,6 +65,7 @@ def session_view(
         "spreads": _spreads(console.spreads),
         "lessons": [_cut_all(each.model_dump(mode="json")) for each in session.lessons()],
         "error": error or session.error,
+        "notice": session.notice,
         "prompt": console.prompt,
     }
 
@@ -83,7 +80,7 @@ def field_part(session: "Session", field: str, offset: int, length: int) -> dict
     state = session.state
     if field not in state:
         raise NotHere(f"the state has no field {field[:100]!r} here; it has {', '.join(state) or 'none'}")
-    text, encoded = _text(state[field])
+    text, encoded = field_text(state[field])
     return {**part_of(text, offset, length), "json": encoded}
 
 
@@ -99,29 +96,26 @@ def _stop(stop: Any) -> dict[str, Any] | None:
     return found
 
 
-def _changes(session: "Session") -> Sequence[Any]:
+def _field(value: Any) -> dict[str, Any]:
+    text, encoded = field_text(value)
+    plain = plain_data(value)
+    parts = len(plain) if isinstance(plain, list | dict) else None
+    return {"text": text[:LONGEST], "size": len(text), "json": encoded, "parts": parts}
+
+
+def _changes(session: "Session") -> list[dict[str, Any]]:
+    """What the latest visit changed, and how the text of each field began before."""
     try:
-        return session.changes()
+        changes = session.changes()
     except TutelageError:
-        return ()
-
-
-def _picture(session: "Session", path: Sequence[str]) -> dict[str, Any]:
-    """The graph with how often this branch went along each edge of its outermost graph."""
-    picture = of_graph(session.bench.app)
-    for node in picture["nodes"]:
-        node["count"] = path.count(node["id"])
-    outer = ["__start__", *(each for each in path if "/" not in each)]
-    if session.status == "done":
-        outer.append("__end__")
-    steps = list(pairwise(outer))
-    for edge in picture["edges"]:
-        edge["count"] = steps.count((edge["source"], edge["target"]))
-    return {**picture, "path": list(path)}
-
-
-def _path(visit: Any) -> str:
-    return "/".join((*visit.within, visit.node))
+        return []
+    return [
+        {
+            "field": each.field,
+            "before": None if each.before is None else field_text(each.before)[0][:LONGEST],
+        }
+        for each in changes
+    ]
 
 
 def _spreads(spreads: "Sequence[Spread]") -> list[dict[str, Any]]:
@@ -139,22 +133,21 @@ def _spreads(spreads: "Sequence[Spread]") -> list[dict[str, Any]]:
 
 
 def _cut_all(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(name): _begun(value)[0] for name, value in values.items()}
+    return {str(name): _begun(value) for name, value in values.items()}
 
 
-def _begun(value: Any) -> tuple[Any, dict[str, Any] | None]:
-    """A value or how its text begins; where it is cut, how long that text is, and whether it is JSON."""
-    text, encoded = _text(value)
+def _begun(value: Any) -> Any:
+    """A value, or how its text begins where that is long."""
+    text, encoded = field_text(value)
     if len(text) > LONGEST:
-        return f"{text[:LONGEST]}…", {"size": len(text), "json": encoded}
-    return _plain(value) if encoded else text, None
+        return f"{text[:LONGEST]}…"
+    return plain_data(value) if encoded else text
 
 
-def _text(value: Any) -> tuple[str, bool]:
-    """A value as text, and whether that is JSON."""
-    plain = _plain(value)
-    return (plain, False) if isinstance(plain, str) else (json.dumps(plain, ensure_ascii=False), True)
-
-
-def _plain(value: Any) -> Any:
-    return plain_data(value.model_dump(mode="json") if isinstance(value, BaseModel) else value)
+def field_text(value: Any) -> tuple[str, bool]:
+    """Give a value as text, and whether that is JSON; JSON, too, is a text with halves of characters."""
+    plain = plain_data(value)
+    if isinstance(plain, str) and not HALVES.search(plain):
+        return plain, False
+    text = json.dumps(plain, ensure_ascii=False, indent=2)
+    return HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", text), True

@@ -6,19 +6,18 @@ are not independent either, and the true interval is wider. Not covered: compari
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
 from numpy.typing import NDArray
 
-from tutelage.graphs.studio.fields import FIELDS, VERDICTS, Mask
-from tutelage.graphs.studio.index import Matrix, RunIndex
+from tutelage.graphs.studio.fields import FIELDS, JUDGED, VERDICTS, Mask
+from tutelage.graphs.studio.index import STATUSES, Matrix, RunIndex
 from tutelage.graphs.studio.plain import cut
-from tutelage.traces.overview import STATUSES
 from tutelage.traces.report import Z, wilson
 
-__all__ = ["counts", "settled", "summary"]
+__all__ = ["counts", "summary"]
 
 POINTS = 200
 """Of the curve of accuracy."""
@@ -48,26 +47,22 @@ def summary(index: RunIndex, mask: Mask) -> dict[str, Any]:
     }
 
 
-def counts(index: RunIndex, mask: Mask | None = None) -> dict[str, int]:
-    """Count rollouts by status, right ones, tasks and turns."""
+def counts(index: RunIndex, mask: Mask | None = None) -> dict[str, int | None]:
+    """Count rollouts by status, tasks, turns, and right and wrong ones; these are `None` where nothing is judged."""
     counted = index.counts if mask is None else mask
-    status = index.status[counted]
+    status, passed = index.status[counted], index.spread("outcomes", 2)[counted]
+    judged = not numpy.isnan(passed).all()
     tally = {name: int((status == at).sum()) for at, name in enumerate(STATUSES)}
     if mask is None:
         tally["abandoned"] = int((index.status == STATUSES.index("abandoned")).sum())
     return {
         **tally,
         "rollouts": int(counted.sum()),
-        "passed": int((index.spread("outcomes", 2)[counted] == 1).sum()),
+        "passed": int((passed == 1).sum()) if judged else None,
+        "wrong": int((passed == 0).sum()) if judged else None,
         "tasks": len(numpy.unique(index.spread("states", 1)[counted])),
         "turns": int(numpy.nansum(index.sums(4)[counted])),
     }
-
-
-def settled(found: Mapping[str, int | None], live: bool) -> dict[str, int | None]:
-    """Counts of a run as they are told: where nobody writes it nothing runs, and what was begun is `unfinished`."""
-    begun = found["running"]
-    return {**found, "running": begun if live else 0, "unfinished": 0 if live else begun}
 
 
 def _inside(index: RunIndex, mask: Mask) -> Any:
@@ -127,14 +122,18 @@ def _sum(values: Matrix) -> int | None:
     return int(known.sum()) if len(known) else None
 
 
-def _confusion(judgements: Matrix) -> list[list[int]] | None:
-    """Reviews by what they said (right, wrong, nothing) and what was so (right, wrong)."""
+def _confusion(judgements: Matrix) -> list[list[dict[str, int]]] | None:
+    """Reviews, and the rollouts they are of, by what they said (right, wrong, nothing) and what was so (right, wrong)."""
     known = judgements[~numpy.isnan(judgements[:, 2])]
     if not len(known):
         return None
     said, truth = known[:, 1], known[:, 2]
     rows = (said == 1, said == 0, numpy.isnan(said))
-    return [[int((row & (truth == value)).sum()) for value in (1, 0)] for row in rows]
+    return [[_both(known[row & (truth == value), 0]) for value in (1, 0)] for row in rows]
+
+
+def _both(rollouts: Matrix) -> dict[str, int]:
+    return {"verdicts": len(rollouts), "rollouts": len(numpy.unique(rollouts))}
 
 
 def _rounds(attempts: Matrix) -> list[dict[str, int]]:
@@ -196,6 +195,7 @@ def _fields(index: RunIndex) -> dict[str, Any]:
             "families": _sorted(families),
             "verifiers": list(index.verifiers),
             "verdicts": list(VERDICTS),
+            "judged": list(JUDGED),
             "statuses": list(STATUSES),
             "errors": _errors(
                 [each[2] for each, counts in zip(index.all_named(), index.counts, strict=True) if counts]

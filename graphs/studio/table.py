@@ -13,12 +13,11 @@ import numpy
 from numpy.typing import NDArray
 
 from tutelage.errors import UserError
-from tutelage.graphs.studio.fields import SAID, SORTS, Mask, ranks
+from tutelage.graphs.studio.fields import SAID, SORTS, Mask, judged, ranks
 from tutelage.graphs.studio.filters import Answer, chosen, parse
-from tutelage.graphs.studio.index import RunIndex
+from tutelage.graphs.studio.index import STATUSES, RunIndex
 from tutelage.graphs.studio.plain import cut, number
 from tutelage.graphs.studio.search import Search
-from tutelage.traces.overview import STATUSES
 
 __all__ = ["LONGEST_PAGE", "page", "rows_at", "selected"]
 
@@ -70,6 +69,7 @@ def rows_at(index: RunIndex, places: Sequence[int]) -> list[dict[str, Any]]:
     verdicts = _grouped(index.rows("verdicts", places))
     outcomes = _grouped(index.rows("outcomes", places))
     rounds = _grouped(index.rows("rounds", places))
+    judgements = _grouped(index.rows("judgements", places))
     states = index.rows("states", places)
     known = {int(row[0]): row for row in states}
     found = []
@@ -83,7 +83,7 @@ def rows_at(index: RunIndex, places: Sequence[int]) -> list[dict[str, Any]]:
                 "family": cut(task.family) or None,
                 "difficulty": task.difficulty,
                 "repeat": int(state[2]),
-                "status": STATUSES[int(state[3])],
+                "status": STATUSES[index.status[place]],
                 "answer": cut(names[1]),
                 "reference": cut(task.reference),
                 "passed": None if outcome is None or numpy.isnan(outcome[2]) else bool(outcome[2]),
@@ -91,6 +91,7 @@ def rows_at(index: RunIndex, places: Sequence[int]) -> list[dict[str, Any]]:
                 **_counted(shares.get(own, ())),
                 "rounds": number(rounds[own][0][1], whole=True) if own in rounds else None,
                 "verdicts": [SAID.get(float(row[1]), "none") for row in verdicts.get(own, ())],
+                "judged": [judged(row[1], row[2]) for row in judgements.get(own, ())],
                 "seconds": number(state[5] - state[4]),
                 "started": number(state[4]),
                 "error": cut(names[2]),

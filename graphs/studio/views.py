@@ -10,7 +10,7 @@ from typing import Any
 from tutelage.graphs.studio import comparison, picture, table, turns
 from tutelage.graphs.studio.desk import Desk
 from tutelage.graphs.studio.library import NotHere, Opened
-from tutelage.graphs.studio.summary import settled, summary
+from tutelage.graphs.studio.summary import summary
 from tutelage.graphs.studio.token_page import token_page
 from tutelage.traces.overview import database_of, steps_between
 from tutelage.traces.turn_heads import has_turn
@@ -58,7 +58,6 @@ def summary_view(desk: Desk, opened: Opened, filter: str = "") -> dict[str, Any]
     row = desk.library.row(opened.id)
     return {
         **numbers,
-        "counts": settled(numbers["counts"], row["live"]),
         "run": row,
         "settings": dict(opened.run.settings),
         "session": opened.run.settings.get("session") is True,
@@ -122,15 +121,16 @@ def graph_view(desk: Desk, opened: Opened) -> dict[str, Any]:
     """The graph, with how often its edges were gone along."""
     index = opened.fresh()
     live = desk.live
-    app = live.console.session.bench.app if live is not None and live.run == opened.id else None
+    session = live.console.session if live is not None and live.run == opened.id else None
+    edges = None if session is None else session.edges()
 
     def draw() -> dict[str, Any]:
         steps = list(steps_between(database_of(index.run)))
-        if app is not None:
-            return picture.with_counts(picture.of_graph(app), steps)
+        if session is not None and edges is not None:
+            return picture.with_counts(picture.of_graph(session.bench.shape, edges), steps)
         return picture.of_record(opened.run.settings, steps)
 
-    found: dict[str, Any] = index.derived(("picture", id(app)), draw)
+    found: dict[str, Any] = index.derived(("picture", repr(edges)), draw)
     return found
 
 

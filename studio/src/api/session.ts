@@ -1,5 +1,5 @@
 // A live debugging session, as the server tells it; the names are those of `tutelage.graphs.debugging`.
-import type { Change, GraphData, TaskData } from "./types";
+import type { GraphData, TaskData } from "./types";
 
 export type When = "before" | "prompt" | "after" | "error" | "asks" | "diverged";
 
@@ -102,19 +102,22 @@ export interface Lesson {
   turn_id?: string | null;
   text?: string | null;
 }
-export interface Cut {
+/** A field of the state as text, cut where `size` is more; JSON stays text, since numbers here are not Python's. */
+export interface FieldText {
+  text: string;
   size: number;
   json: boolean;
+  /** How many entries or fields it has. */
+  parts: number | null;
 }
 export interface SessionView {
   run: string;
   rollout: string;
   status: "stopped" | "running" | "done" | "failed";
   stop: Stop | null;
-  state: Record<string, unknown>;
-  /** Fields of the state that are cut: how many characters they have, and whether these are JSON. */
-  cut?: Record<string, Cut>;
-  changes?: Change[];
+  state: Record<string, FieldText>;
+  /** What the latest visit changed, and how the text of each field began before. */
+  changes?: { field: string; before: string | null }[];
   visits: Visit[];
   branches: Branch[];
   branch: string;
@@ -129,6 +132,8 @@ export interface SessionView {
   lessons?: Lesson[];
   roles?: string[];
   error?: string | null;
+  /** What the graph has otherwise than when the session was kept. */
+  notice?: string | null;
 }
 /** What came of the latest action, for those that were not done when they were answered. */
 export interface Last {

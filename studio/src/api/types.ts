@@ -15,7 +15,9 @@ export interface RunRow {
   done: number;
   failed: number;
   running: number;
+  unfinished: number;
   passed: number | null;
+  wrong: number | null;
   turns: number;
   live: boolean;
 }
@@ -26,6 +28,11 @@ export interface RoleTokens {
   prompt: number | null;
   completion: number | null;
   seconds: number | null;
+}
+/** How many verdicts, and of how many rollouts. */
+export interface Judged {
+  verdicts: number;
+  rollouts: number;
 }
 export interface RoundFlips {
   round: number;
@@ -48,6 +55,7 @@ export interface Fields {
   families: string[];
   verifiers: string[];
   verdicts: string[];
+  judged: string[];
   errors: string[];
   statuses: string[];
   names: string[];
@@ -64,15 +72,17 @@ export interface Summary {
     done: number;
     failed: number;
     running: number;
+    unfinished: number;
     abandoned: number;
     passed: number | null;
+    wrong: number | null;
     turns: number;
   };
   accuracy: Interval | null;
   accuracy_over_time?: { n: number; value: number; low: number; high: number }[];
   tokens: RoleTokens[];
   /** Rows: said right, said wrong, said nothing; columns: is right, is wrong. */
-  confusion: number[][] | null;
+  confusion: Judged[][] | null;
   rounds: RoundFlips[];
   rewards: RoundReward[];
   fields: Fields;
@@ -92,6 +102,7 @@ export interface RolloutRow {
   turns: number;
   rounds: number | null;
   verdicts: string[];
+  judged: string[];
   prompt_tokens: number | null;
   completion_tokens: number | null;
   seconds: number | null;
@@ -235,7 +246,6 @@ export interface GraphEdge {
   source: string;
   target: string;
   conditional: boolean;
-  label: string | null;
   count: number | null;
 }
 export interface GraphData {

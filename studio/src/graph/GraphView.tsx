@@ -36,7 +36,6 @@ function Edge({ edge, taken }: { edge: PlacedEdge; taken: number }) {
           <text dy="0.34em">{taken > 999 ? `${Math.round(taken / 1000)}k` : taken}</text>
         </g>
       )}
-      {edge.label && <title>{printable(edge.label)}</title>}
     </g>
   );
 }

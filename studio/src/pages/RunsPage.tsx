@@ -9,7 +9,7 @@ import { printable } from "../text/printable";
 import { Answered, Empty } from "../ui/States";
 
 function Card({ run }: { run: RunRow & { error?: string | null } }) {
-  const share = run.passed !== null && run.done > 0 ? run.passed / run.done : null;
+  const share = run.passed !== null && run.wrong !== null ? run.passed / (run.passed + run.wrong) : null;
   return (
     <li>
       <a class="card run-card" href={links.overview(run.id)}>
@@ -24,9 +24,11 @@ function Card({ run }: { run: RunRow & { error?: string | null } }) {
           {run.error && <span class="badge bad">cannot be opened</span>}
         </span>
         <span class="run-path">{printable(run.error ?? run.path)}</span>
-        <span class="meter" aria-hidden="true">
-          <i style={{ width: `${100 * (share ?? 0)}%` }} />
-        </span>
+        {share !== null && (
+          <span class="meter" aria-hidden="true">
+            <i style={{ width: `${100 * share}%` }} />
+          </span>
+        )}
         <span class="run-numbers">
           {share !== null && (
             <span>
@@ -44,10 +46,13 @@ function Card({ run }: { run: RunRow & { error?: string | null } }) {
               <b>{count(run.failed)}</b> failed
             </span>
           )}
-          {run.running > 0 && (
-            <span>
-              <b>{count(run.running)}</b> running
-            </span>
+          {(["running", "unfinished"] as const).map(
+            (status) =>
+              run[status] > 0 && (
+                <span key={status}>
+                  <b>{count(run[status])}</b> {status}
+                </span>
+              ),
           )}
         </span>
       </a>

@@ -72,10 +72,10 @@ def test_buttons_step_look_and_change(page: "Page") -> None:
     assert (request["messages"][-1]["content"], request["sampling"]["temperature"]) == ("Say 41.", 0.5)
     page.post("/api/session/say", {"text": "by hand\nanswer: 40"})
     view = page.post("/api/session/step")["session"]
-    assert (view["stop"]["when"], view["state"]["answer"]) == ("after", "40")
+    assert (view["stop"]["when"], view["state"]["answer"]["text"]) == ("after", "40")
     assert {"answer", "solution"} <= {each["field"] for each in view["changes"]}
-    page.post("/api/session/set", {"field": "answer", "value": "39"})
-    assert page.get("/api/session")["state"]["answer"] == "39"
+    page.post("/api/session/set", {"field": "answer", "text": "39"})
+    assert page.get("/api/session")["state"]["answer"]["text"] == "39"
     (turn,) = page.get(f"/api/runs/{view['run']}/rollouts/{view['rollout']}")["turns"]
     assert (turn["author"], turn["preview"]) == ("person", "by hand\nanswer: 40")
 
@@ -152,7 +152,7 @@ def test_files_are_out_of_reach_unless_it_was_allowed(
         ("step", {"far": 1}, "step takes no 'far'"),
         ("until", {}, "until needs 'node'"),
         ("until", {"node": "solvr"}, "solver"),
-        ("set", {"field": "answr", "value": 1}, "answer"),
+        ("set", {"field": "answr", "text": "1"}, "answer"),
         ("break", {"when": "verdict ="}, "verdict"),
         ("answer", {"value": 1}, "nothing is asked"),
         ("say", {"text": "x"}, "model call"),
@@ -203,7 +203,7 @@ def test_what_cannot_be_done_is_a_sentence(
         ("label", {"step": 1, "right": 1}, "label: right is true or false, not 1"),
         ("rank", {"turn_ids": "ab"}, "rank: turn_ids is a list of texts"),
         ("command", {"line": 5}, "command: line is a text"),
-        ("set", {"field": ["answer"], "value": 1}, "set: field is a text"),
+        ("set", {"field": ["answer"], "text": "1"}, "set: field is a text"),
         ("step", {"console": None}, "step takes no 'console'"),
     ],
 )
@@ -236,7 +236,7 @@ def test_what_nobody_foresaw_is_a_sentence_too(
 
     monkeypatch.setattr(type(session), "set", broken)
     monkeypatch.setattr(type(session), "frames", property(broken))
-    said = page.client.post("/api/session/set", json={"field": "answer", "value": 1})
+    said = page.client.post("/api/session/set", json={"field": "answer", "text": "1"})
     assert (said.status_code, said.json()) == (500, {"error": "set failed inside: ValueError: first"})
     looked = page.client.get("/api/session")
     assert (looked.status_code, looked.json()) == (
@@ -264,20 +264,49 @@ def test_a_slow_model_keeps_nobody_waiting_and_one_drives_at_a_time(opens: "Open
 
 def test_a_cut_field_says_so_and_is_read_whole_by_the_piece(page: "Page") -> None:
     text = "0123456789" * 5000
-    page.post("/api/session/set", {"field": "problem", "value": text})
-    page.post("/api/session/set", {"field": "answer", "value": [text]})
-    view = page.get("/api/session")
-    assert view["state"]["problem"] == f"{text[:20_000]}…"
-    assert view["cut"] == {
-        "problem": {"size": 50_000, "json": False},
-        "answer": {"size": 50_004, "json": True},
-    }
+    page.post("/api/session/set", {"field": "problem", "text": text})
+    page.post("/api/session/set", {"field": "answer", "text": json.dumps([text])})
+    state = page.get("/api/session")["state"]
+    assert state["problem"] == {"text": text[:20_000], "size": 50_000, "json": False, "parts": None}
+    assert state["answer"] == {"text": f'[\n  "{text}'[:20_000], "size": 50_008, "json": True, "parts": 1}
     first = page.get("/api/session/state", field="problem", length=30_000)
     rest = page.get("/api/session/state", field="problem", offset=30_000)
     assert first["text"] + rest["text"] == text
     whole = page.get("/api/session/state", field="answer")
     assert (json.loads(whole["text"]), whole["json"]) == ([text], True)
     assert "no field 'colour'" in page.get("/api/session/state", 404, field="colour")["error"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        2**53 + 1,
+        1.0,
+        [2**63 - 1, 1.0, 1e16, 1, True, None, -0.0],
+        {"weights": [float("inf"), float("-inf")], "deep": {"id": 9_007_199_254_740_993}},
+        "half a character: \ud83d",
+    ],
+    ids=repr,
+)
+def test_a_field_that_is_set_to_its_own_text_is_what_it_was(
+    page: "Page", session: "Session", value: Any
+) -> None:
+    session.set("answer", value)
+    shown = page.get("/api/session")["state"]["answer"]
+    assert shown["json"]
+    page.post("/api/session/set", {"field": "answer", "text": shown["text"]})
+    assert repr(session.state["answer"]) == repr(value)
+
+
+def test_what_is_typed_is_text_where_there_was_text_and_where_it_is_no_json(
+    page: "Page", session: "Session"
+) -> None:
+    session.set("answer", "40")
+    page.post("/api/session/set", {"field": "answer", "text": "41"})
+    assert session.state["answer"] == "41"
+    session.set("answer", 40)
+    page.post("/api/session/set", {"field": "answer", "text": "about 41"})
+    assert session.state["answer"] == "about 41"
 
 
 def test_what_a_line_may_become_is_told(page: "Page") -> None:

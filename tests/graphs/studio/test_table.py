@@ -31,6 +31,7 @@ def test_a_row_says_what_became_of_a_rollout(page: "Page", recorded: "Recorded")
         "turns": 3,
         "rounds": 1,
         "verdicts": ["wrong"],
+        "judged": ["wrong/wrong"],
         "prompt_tokens": 6,
         "completion_tokens": 9,
         "error": None,
@@ -61,6 +62,11 @@ def test_what_is_not_known_is_null_and_never_zero(page: "Page", recorded: "Recor
         ("node:ref*", {"refined", "spoiled"}),
         ("verdict:wrong passed:false", {"spoiled"}),
         ("verdict:*", {"refined", "spoiled"}),
+        ("judged:wrong/wrong", {"refined"}),
+        ("judged:wrong/right", {"spoiled"}),
+        ("judged:*/right,right/*", {"spoiled"}),
+        ("-judged:wrong/*", {"right", "failed"}),
+        ("judged:right/wrong", set()),
         ("family:products", {"refined"}),
         ("task:r*", {"right", "refined"}),
         ('task:"r*"', set()),
@@ -99,7 +105,8 @@ def test_a_filter_chooses(page: "Page", filter: str, tasks: set[str]) -> None:
         ("turns:many", "'many' is no number"),
         ("turns>", "needs a value"),
         ("role>3", "role is no number"),
-        ("status:finished", "status is running, done"),
+        ("status:finished", "status is running, done, failed, abandoned, unfinished"),
+        ("judged:wrong", "judged is right/right, right/wrong"),
         ("answer: 42", "put it into quotes"),
     ],
 )
@@ -213,7 +220,7 @@ def test_the_numbers_are_those_of_the_report(page: "Page", recorded: "Recorded")
 
 def test_plots_show_verdicts_against_the_truth_and_what_rounds_changed(page: "Page") -> None:
     found = page.get("{run}/summary")
-    assert found["confusion"] == [[0, 0], [1, 1], [0, 0]]
+    assert verdicts(found) == [[0, 0], [1, 1], [0, 0]]
     assert found["rounds"] == [
         {"round": 1, "wrong_right": 1, "right_wrong": 1, "stayed_right": 0, "stayed_wrong": 0}
     ]
@@ -226,7 +233,68 @@ def test_plots_show_verdicts_against_the_truth_and_what_rounds_changed(page: "Pa
 def test_plots_can_be_asked_of_what_a_filter_chooses(page: "Page") -> None:
     found: dict[str, Any] = page.get("{run}/summary", filter="family:products")
     assert found["counts"]["rollouts"] == 1
-    assert found["confusion"] == [[0, 0], [0, 1], [0, 0]]
+    assert verdicts(found) == [[0, 0], [0, 1], [0, 0]]
+
+
+def verdicts(summary: dict[str, Any]) -> list[list[int]]:
+    return [[cell["verdicts"] for cell in row] for row in summary["confusion"]]
+
+
+def test_every_cell_of_the_verdicts_counts_the_rollouts_that_its_filter_finds(
+    opens: "Opens", tmp_path: Path
+) -> None:
+    from tests.graphs.studio.conftest import SETTINGS, solve, task
+
+    with Store.open(tmp_path / "many").start_run(SETTINGS) as run:
+        for number, (rights, said) in enumerate(
+            [
+                ((False, False, True), (False, False)),
+                ((False, True, True), (True, None)),
+                ((True, False, False), (False, False)),
+                ((True, True), (True,)),
+            ]
+        ):
+            solve(run.begin(task(str(number))), *rights, said=said)
+        run.begin(task("unread"))
+    page = opens(tmp_path / "many")
+    found = page.get("{run}/summary")
+    assert verdicts(found) == [[1, 1], [1, 3], [1, 0]]
+    for verdict, row in zip(("right", "wrong", "none"), found["confusion"], strict=True):
+        for truth, cell in zip(("right", "wrong"), row, strict=True):
+            assert len(page.tasks(f"judged:{verdict}/{truth}")) == cell["rollouts"]
+
+
+def test_a_rollout_that_its_process_left_is_unfinished_and_runs_no_more(
+    opens: "Opens", tmp_path: Path
+) -> None:
+    from tests.graphs.studio.conftest import SETTINGS, solve, task
+
+    with Store.open(tmp_path / "killed").start_run(SETTINGS) as run:
+        solve(run.begin(task("ended")), True)
+        run.begin(task("begun"))
+        page = opens(tmp_path / "killed")
+        assert (page.tasks("status:running"), page.tasks("status:unfinished")) == (["begun"], [])
+        version = page.get("{run}/summary")["version"]
+    assert (page.tasks("status:running"), page.tasks("status:unfinished")) == ([], ["begun"])
+    assert {row["task"]: row["status"] for row in page.get("{run}/rollouts")["rows"]} == {
+        "ended": "done",
+        "begun": "unfinished",
+    }
+    assert "unfinished" in page.get("{run}/summary")["fields"]["statuses"]
+    assert page.get("{run}/summary")["version"] > version
+    Store.open(tmp_path / "killed").start_run(SETTINGS).close()
+    assert (page.tasks("status:unfinished"), page.tasks("status:abandoned")) == ([], ["begun"])
+
+
+def test_where_nothing_is_judged_nothing_counts_as_right_or_wrong(opens: "Opens", tmp_path: Path) -> None:
+    from tests.graphs.studio.conftest import task
+
+    with Store.open(tmp_path / "plain").start_run({}) as run:
+        run.begin(task("one")).finish("1")
+    page = opens(tmp_path / "plain")
+    page.get("{run}/summary")
+    (row,) = page.get("/api/runs")
+    assert (row["done"], row["passed"], row["wrong"]) == (1, None, None)
 
 
 def test_an_interval_of_means_counts_rollouts_and_not_their_candidates(

@@ -1,4 +1,5 @@
-// What reviewers said against what was so; each cell leads to its rollouts.
+// What reviewers said against what was so; each cell leads to its rollouts, of which one may have several verdicts.
+import type { Judged } from "../../api/types";
 import { links } from "../../router";
 import { count, percent } from "../../text/format";
 
@@ -8,9 +9,10 @@ const ROWS = [
   ["no verdict", "none"],
 ] as const;
 const COLUMNS = [
-  ["is right", "true"],
-  ["is wrong", "false"],
+  ["is right", "right"],
+  ["is wrong", "wrong"],
 ] as const;
+const NONE: Judged = { verdicts: 0, rollouts: 0 };
 const GOOD = [
   [true, false],
   [false, true],
@@ -21,12 +23,16 @@ function level(share: number): string {
   return `l${Math.min(4, Math.ceil(share * 4.999))}`;
 }
 
-export function Confusion({ table, run }: { table: number[][]; run: string }) {
-  const total = table.flat().reduce((sum, cell) => sum + cell, 0);
+function sum(cells: (Judged | undefined)[]): number {
+  return cells.reduce((total, cell) => total + (cell?.verdicts ?? 0), 0);
+}
+
+export function Confusion({ table, run }: { table: Judged[][]; run: string }) {
+  const total = sum(table.flat());
   const rows = table
     .map((cells, index) => ({ cells, index }))
-    .filter(({ cells, index }) => index < 2 || cells.some(Boolean));
-  const agreed = (table[0]?.[0] ?? 0) + (table[1]?.[1] ?? 0);
+    .filter(({ cells, index }) => index < 2 || sum(cells) > 0);
+  const agreed = sum([table[0]?.[0], table[1]?.[1]]);
   return (
     <>
       <table class={`confusion ${rows.length === 2 ? "two" : ""}`}>
@@ -46,17 +52,20 @@ export function Confusion({ table, run }: { table: number[][]; run: string }) {
             return (
               <tr key={title}>
                 <th scope="row">{title}</th>
-                {COLUMNS.map(([column], place) => {
-                  const cell = cells[place] ?? 0;
-                  const share = total ? cell / total : 0;
+                {COLUMNS.map(([column, truth], place) => {
+                  const { verdicts, rollouts } = cells[place] ?? NONE;
+                  const share = total ? verdicts / total : 0;
                   return (
                     <td key={column} class={`${GOOD[index]?.[place] ? "good" : "bad"} ${level(share)}`}>
                       <a
-                        href={links.rollouts(run, `verdict:${verdict}`)}
-                        title={`Rollouts with a verdict "${verdict}"`}
+                        href={links.rollouts(run, `judged:${verdict}/${truth}`)}
+                        title={`The rollouts in which a reviewer ${title} of what ${column}`}
                       >
-                        <b>{count(cell)}</b>
+                        <b>{count(verdicts)}</b>
                         <span>{percent(share, 0)}</span>
+                        <small>
+                          in {count(rollouts)} {rollouts === 1 ? "rollout" : "rollouts"}
+                        </small>
                       </a>
                     </td>
                   );

@@ -46,7 +46,7 @@ function Headline({ summary, run }: { summary: Summary; run: string }) {
             <p class="figure">{percent(accuracy.value)}</p>
             <Interval of={accuracy} />
             <p class="aside">
-              {count(counts.passed)} of {count(counts.done)} done · 95 % interval {percent(accuracy.low)} to{" "}
+              {count(counts.passed)} of {count(accuracy.n)} judged · 95 % interval {percent(accuracy.low)} to{" "}
               {percent(accuracy.high)}
             </p>
           </>
@@ -62,21 +62,18 @@ function Headline({ summary, run }: { summary: Summary; run: string }) {
         <Fact name="rollouts" value={count(counts.rollouts)} link={links.rollouts(run)} />
         <Fact name="turns" value={short(counts.turns)} />
         <Fact name="tokens" value={short(tokens)} />
-        <Fact
-          name="wrong"
-          value={counts.passed === null ? "–" : count(counts.done - counts.passed)}
-          link={links.rollouts(run, "passed:false")}
-        />
+        <Fact name="wrong" value={count(counts.wrong)} link={links.rollouts(run, "passed:false")} />
         <Fact name="failed" value={count(counts.failed)} link={links.rollouts(run, "status:failed")} />
-        {counts.running > 0 && (
-          <Fact name="running" value={count(counts.running)} link={links.rollouts(run, "status:running")} />
-        )}
-        {counts.abandoned > 0 && (
-          <Fact
-            name="abandoned"
-            value={count(counts.abandoned)}
-            link={links.rollouts(run, "status:abandoned")}
-          />
+        {(["running", "unfinished", "abandoned"] as const).map(
+          (status) =>
+            counts[status] > 0 && (
+              <Fact
+                key={status}
+                name={status}
+                value={count(counts[status])}
+                link={links.rollouts(run, `status:${status}`)}
+              />
+            ),
         )}
       </div>
     </section>
@@ -94,7 +91,7 @@ function Cards({ summary, run }: { summary: Summary; run: string }) {
   );
   return (
     <div class="cards">
-      {summary.confusion && summary.confusion.flat().some(Boolean) && (
+      {summary.confusion && (
         <section class="card verdicts">
           <h2>Verdicts</h2>
           <p class="lead">What reviewers said, against what is so.</p>

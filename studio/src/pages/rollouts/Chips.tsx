@@ -1,8 +1,8 @@
 // Quick filters: one press adds a term to the filter or takes it away.
-import type { Fields } from "../../api/types";
+import type { Summary } from "../../api/types";
 import { has, quoted, toggled } from "./language";
 
-function chips(fields: Fields | undefined, running: boolean): { term: string; name: string }[] {
+function chips(summary: Summary | undefined): { term: string; name: string }[] {
   const found = [
     { term: "passed:true", name: "right" },
     { term: "passed:false", name: "wrong" },
@@ -10,28 +10,26 @@ function chips(fields: Fields | undefined, running: boolean): { term: string; na
     { term: "verdict:wrong", name: "a verdict “wrong”" },
     { term: "rounds>0", name: "refined" },
   ];
-  if (running) found.push({ term: "status:running", name: "running" });
-  if ((fields?.families.length ?? 0) > 1) {
-    for (const family of fields?.families.slice(0, 6) ?? [])
-      found.push({ term: `family:${quoted(family)}`, name: family });
-  }
+  for (const status of ["running", "unfinished"] as const)
+    if (summary?.counts[status]) found.push({ term: `status:${status}`, name: status });
+  const families = summary?.fields.families ?? [];
+  if (families.length > 1)
+    for (const family of families.slice(0, 6)) found.push({ term: `family:${quoted(family)}`, name: family });
   return found;
 }
 
 export function Chips({
   filter,
-  fields,
-  running,
+  summary,
   change,
 }: {
   filter: string;
-  fields: Fields | undefined;
-  running: boolean;
+  summary: Summary | undefined;
   change: (filter: string) => void;
 }) {
   return (
     <div class="chips" role="group" aria-label="Quick filters">
-      {chips(fields, running).map((chip) => (
+      {chips(summary).map((chip) => (
         <button
           key={chip.term}
           class="chip"

@@ -69,67 +69,69 @@ export function FilterBox({ filter, fields, error, change }: Properties) {
     event.stopPropagation();
   };
   return (
-    <div class="filter">
-      <svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true">
-        <circle cx="9" cy="9" r="5.5" fill="none" stroke="currentColor" stroke-width="1.7" />
-        <path d="m13.5 13.5 4 4" stroke="currentColor" stroke-width="1.7" stroke-linecap="round" />
-      </svg>
-      <input
-        ref={input}
-        id="filter"
-        type="text"
-        role="combobox"
-        spellcheck={false}
-        autocomplete="off"
-        value={text}
-        placeholder="Filter: verdict:wrong passed:false turns>3 or any words"
-        aria-label="Filter the rollouts"
-        aria-expanded={offered.length > 0}
-        aria-controls="filter-offers"
-        aria-autocomplete="list"
-        aria-invalid={error !== null}
-        aria-activedescendant={chosen >= 0 ? `offer-${chosen}` : undefined}
-        onInput={typed}
-        onKeyDown={keyed}
-        onFocus={typed}
-        onBlur={() => setTimeout(() => setOffered([]), 150)}
-      />
-      {text && (
-        <button
-          class="quiet"
-          aria-label="Clear the filter"
-          onClick={() => {
-            setText("");
-            send("", 0);
-            setOffered([]);
-          }}
-        >
-          ✕
-        </button>
-      )}
-      {offered.length > 0 && (
-        <ul id="filter-offers" role="listbox" aria-label="Completions">
-          {offered.map((completion, index) => (
-            <li
-              key={completion.text}
-              id={`offer-${index}`}
-              role="option"
-              aria-selected={index === chosen}
-              onMouseDown={(event) => {
-                event.preventDefault();
-                take(completion);
-              }}
-            >
-              {printable(completion.text)}
-            </li>
-          ))}
-        </ul>
-      )}
-      {error && (
+    <>
+      <div class="filter">
+        <svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true">
+          <circle cx="9" cy="9" r="5.5" fill="none" stroke="currentColor" stroke-width="1.7" />
+          <path d="m13.5 13.5 4 4" stroke="currentColor" stroke-width="1.7" stroke-linecap="round" />
+        </svg>
+        <input
+          ref={input}
+          id="filter"
+          type="text"
+          role="combobox"
+          spellcheck={false}
+          autocomplete="off"
+          value={text}
+          placeholder="Filter: verdict:wrong passed:false turns>3 or any words"
+          aria-label="Filter the rollouts"
+          aria-expanded={offered.length > 0}
+          aria-controls="filter-offers"
+          aria-autocomplete="list"
+          aria-invalid={error !== null}
+          aria-activedescendant={chosen >= 0 ? `offer-${chosen}` : undefined}
+          onInput={typed}
+          onKeyDown={keyed}
+          onFocus={typed}
+          onBlur={() => setTimeout(() => setOffered([]), 150)}
+        />
+        {text && (
+          <button
+            class="quiet"
+            aria-label="Clear the filter"
+            onClick={() => {
+              setText("");
+              send("", 0);
+              setOffered([]);
+            }}
+          >
+            ✕
+          </button>
+        )}
+        {offered.length > 0 && (
+          <ul id="filter-offers" role="listbox" aria-label="Completions">
+            {offered.map((completion, index) => (
+              <li
+                key={completion.text}
+                id={`offer-${index}`}
+                role="option"
+                aria-selected={index === chosen}
+                onMouseDown={(event) => {
+                  event.preventDefault();
+                  take(completion);
+                }}
+              >
+                {printable(completion.text)}
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+      {error && offered.length === 0 && (
         <p class="filter-error" role="alert">
           {printable(error)}
         </p>
       )}
-    </div>
+    </>
   );
 }

@@ -18,7 +18,6 @@ export function RolloutsPage({ run, query }: { run: string; query: URLSearchPara
     sort = query.get("sort") ?? "";
   const revision = useRevision(run);
   const summary = useResource<Summary>(api("runs", run, "summary")).data;
-  const fields = summary?.fields;
   const rows = useRows(run, filter, sort, revision);
   const [marked, setMarked] = useState<string | null>(null);
   const wrongFilter = rows.error?.status === 400 ? rows.error.message : null;
@@ -31,8 +30,8 @@ export function RolloutsPage({ run, query }: { run: string; query: URLSearchPara
   return (
     <div class="table-page">
       <div class="table-tools">
-        <FilterBox filter={filter} fields={fields} error={wrongFilter} change={change} />
-        <Chips filter={filter} fields={fields} running={(summary?.counts.running ?? 0) > 0} change={change} />
+        <FilterBox filter={filter} fields={summary?.fields} error={wrongFilter} change={change} />
+        <Chips filter={filter} summary={summary} change={change} />
         <p class="table-count" role="status">
           <b>{count(rows.matching)}</b>
           {filter && ` of ${count(rows.total)}`} rollouts

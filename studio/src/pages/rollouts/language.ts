@@ -25,6 +25,7 @@ const VALUES: Record<string, (fields: Fields) => string[]> = {
   role: (fields) => fields.roles,
   node: (fields) => fields.nodes,
   verdict: (fields) => fields.verdicts,
+  judged: (fields) => fields.judged,
   family: (fields) => fields.families,
   policy: (fields) => fields.policies,
   error: (fields) => fields.errors,

@@ -8,6 +8,7 @@ const READ: Record<string, (row: RolloutRow) => unknown> = {
   status: (row) => row.status,
   passed: (row) => row.passed,
   verdict: (row) => row.verdicts,
+  judged: (row) => row.judged,
   family: (row) => row.family,
   task: (row) => row.task,
   turns: (row) => row.turns,

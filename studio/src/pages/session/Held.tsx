@@ -100,7 +100,7 @@ function Trouble({ stop }: { stop: Stop }) {
       </div>
       <p class="aside">
         {stop.when === "error"
-          ? "Change the state or fork before this visit, then go on."
+          ? "Change the state or fork before this visit, then go on. Retry runs the node again; at the limit of steps it lets the graph take as many again."
           : "From here on it can go on live."}
       </p>
     </section>

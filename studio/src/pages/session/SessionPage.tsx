@@ -115,6 +115,7 @@ function Whole({ view }: { view: SessionView }) {
             )}
           </p>
           {view.task && <LongText text={view.task.problem} label="Problem" />}
+          {view.notice && <p class="aside foreign">{printable(view.notice)}</p>}
         </div>
         <StopBanner view={view} />
       </div>

@@ -1,9 +1,11 @@
 // The fields of the state: what the last visit changed comes first and is marked; each can be edited as text or JSON.
-// What arrives cut is read on as it is scrolled, and read whole before it is edited.
+// What arrives cut is read on as it is scrolled, and read whole before it is edited. JSON is sent as it was typed, and
+// never read as numbers here, which would round what nobody touched.
 import { useState } from "preact/hooks";
 import { fieldReader } from "../../api/parts";
-import type { Cut, SessionView } from "../../api/session";
+import type { FieldText, SessionView } from "../../api/session";
 import { wholeText } from "../../api/whole";
+import { codePoints } from "../../text/blocks";
 import { plain } from "../../text/format";
 import { printable } from "../../text/printable";
 import { LongText } from "../../ui/LongText";
@@ -12,33 +14,10 @@ import { Difference } from "../compare/Difference";
 import { wordDifference } from "../../text/words";
 import { act } from "./live";
 
-/** What a person typed, as the field's kind of value: text stays text, all else is read as JSON where it is JSON. */
-function read(text: string, before: unknown): unknown {
-  if (typeof before === "string") return text;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
-}
-
-/** The whole value of a field that arrived cut. */
-async function wholeValue(field: string, { json }: Cut): Promise<unknown> {
-  const text = await wholeText(fieldReader(field), `The field ${field}`);
-  if (!json) return text;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new Error(`The field ${field} holds what JSON cannot say; set it in the console.`);
-  }
-}
-
-function Editor({ field, value, close }: { field: string; value: unknown; close: () => void }) {
-  const [text, setText] = useState(
-    typeof value === "string" ? value : JSON.stringify(value ?? null, null, 2),
-  );
+function Editor({ field, begun, close }: { field: string; begun: FieldText; close: () => void }) {
+  const [text, setText] = useState(begun.text);
   const save = () =>
-    void act("set", { field, value: read(text, value) }, `${field} is set.`).then((done) => {
+    void act("set", { field, text }, `${field} is set.`).then((done) => {
       if (done !== undefined) close();
     });
   return (
@@ -65,7 +44,7 @@ function Editor({ field, value, close }: { field: string; value: unknown; close:
           Set {printable(field)}
         </button>
         <button onClick={close}>Cancel</button>
-        {typeof value !== "string" && <span class="aside">JSON; what is not JSON counts as text</span>}
+        {begun.json && <span class="aside">JSON; what is not JSON counts as text</span>}
       </div>
     </div>
   );
@@ -73,15 +52,9 @@ function Editor({ field, value, close }: { field: string; value: unknown; close:
 
 const SHORT = 72;
 
-function entries(value: object): string {
-  const size = Object.keys(value).length;
-  return `${size} ${Array.isArray(value) ? "entries" : "fields"}`;
-}
-
 /** Changed fields first, then texts and numbers, then what has parts. */
-function rank(value: unknown, changed: boolean): number {
-  const parts = typeof value === "object" && value !== null;
-  return (changed ? 0 : 2) + (parts ? 1 : 0);
+function rank(value: FieldText, changed: boolean): number {
+  return (changed ? 0 : 2) + (value.parts === null ? 0 : 1);
 }
 
 function Field({
@@ -89,24 +62,23 @@ function Field({
   value,
   before,
   changed,
-  cut,
   editable,
 }: {
   field: string;
-  value: unknown;
-  before: unknown;
+  value: FieldText;
+  before: string | null | undefined;
   changed: boolean;
-  cut: Cut | undefined;
   editable: boolean;
 }) {
-  const [editing, setEditing] = useState<{ value: unknown } | null>(null);
+  const [editing, setEditing] = useState<FieldText | null>(null);
   const [old, setOld] = useState(false);
-  const text = plain(value);
+  const { text, size, json, parts } = value;
+  const cut = codePoints(text) < size;
   const edit = () => {
-    if (!cut) setEditing({ value });
+    if (!cut) setEditing(value);
     else
-      wholeValue(field, cut).then(
-        (whole) => setEditing({ value: whole }),
+      wholeText(fieldReader(field), `The field ${field}`).then(
+        (whole) => setEditing({ ...value, text: whole }),
         (error: Error) => tell(error.message, true),
       );
   };
@@ -126,17 +98,19 @@ function Field({
     </span>
   );
   const shown =
-    value === null || value === undefined ? (
+    json && text === "null" ? (
       <span class="nothing">not set</span>
     ) : text === "" ? (
       <span class="nothing">empty</span>
     ) : inline ? (
       <code class="foreign">{printable(text)}</code>
     ) : cut ? (
-      <LongText text={text.replace(/…$/, "")} size={cut.size} read={fieldReader(field)} label={field} />
-    ) : typeof value === "object" ? (
+      <LongText text={text} size={size} read={fieldReader(field)} label={field} />
+    ) : parts !== null ? (
       <details>
-        <summary>{entries(value)}</summary>
+        <summary>
+          {parts} {text.startsWith("[") ? "entries" : "fields"}
+        </summary>
         <LongText text={text} label={field} />
       </details>
     ) : (
@@ -150,7 +124,7 @@ function Field({
         {!inline && tools}
       </div>
       {editing ? (
-        <Editor field={field} value={editing.value} close={() => setEditing(null)} />
+        <Editor field={field} begun={editing} close={() => setEditing(null)} />
       ) : old && changed ? (
         <Difference pieces={wordDifference(plain(before), text)} />
       ) : (
@@ -196,7 +170,6 @@ export function StateInspector({ view }: { view: SessionView }) {
             value={value}
             before={changes.get(field)?.before}
             changed={changes.has(field)}
-            cut={view.cut?.[field]}
             editable={view.status === "stopped"}
           />
         ))

@@ -2,6 +2,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -114,6 +115,37 @@ def test_no_page_is_wider_than_the_window(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("width", [800, 1280])
+def test_the_error_of_a_filter_covers_nothing(page: Page, greedy: tuple[str, str], width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(f"{greedy[0]}#/run/{greedy[1]}/rollouts?filter=verdct:wrong")
+    error = page.locator(".filter-error").bounding_box()
+    chips = page.locator(".chips").bounding_box()
+    line = page.locator("#filter").bounding_box()
+    assert error is not None and chips is not None and line is not None
+    assert line["y"] + line["height"] <= error["y"]
+    assert error["y"] + error["height"] <= chips["y"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_turn_is_read_beside_its_timeline_in_a_narrow_window(
+    page: Page, greedy: tuple[str, str], recorded: Path, theme: Literal["light", "dark"]
+) -> None:
+    url, run = greedy
+    with Run.open(recorded) as opened:
+        rollout = opened.rollouts()[0].id
+    page.set_viewport_size({"width": 800, "height": 600})
+    page.emulate_media(color_scheme=theme)
+    page.goto(f"{url}#/run/{run}/rollout/{rollout}")
+    for part in (".turn-head", ".completion pre", ".turn-row.chosen", ".graph .node"):
+        expect(page.locator(part).first).to_be_in_viewport()
+    turn, row = page.locator(".turn-head").bounding_box(), page.locator(".turn-row").first.bounding_box()
+    assert turn is not None and row is not None
+    assert row["x"] + row["width"] <= turn["x"]
+
+
+@pytest.mark.slow
 def test_a_saved_page_opens_from_the_disk_and_steers_nothing(
     page: Page, recorded: Path, tmp_path: Path
 ) -> None:
@@ -127,6 +159,9 @@ def test_a_saved_page_opens_from_the_disk_and_steers_nothing(
     expect(page.locator(".table-count b")).to_have_text("12")
     page.get_by_role("button", name="refined").click()
     expect(page.locator(".table-count")).to_contain_text("of 12")
+    page.goto(f"{saved.as_uri()}#/run/{name}/rollouts?filter=judged:wrong/wrong")
+    expect(page.locator(".table-count")).to_contain_text("of 12")
+    assert 0 < page.locator(".scroller .row").count() < 12
     page.goto(f"{saved.as_uri()}#/run/{name}/rollout/{rollout}")
     page.locator(".completion").wait_for()
     page.keyboard.press("c")

@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tutelage.graphs.studio.serving import Studio
+from tutelage.traces import Store
+from tutelage.types import Task
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +63,58 @@ def test_a_chip_adds_its_filter_and_takes_it_away(page: Page, greedy: tuple[str,
     refined.click()
     expect(page.locator("#filter")).to_have_value("")
     expect(page.locator(".table-count b")).to_have_text("12")
+
+
+def test_a_cell_of_the_verdicts_leads_to_as_many_rollouts_as_it_says(
+    page: Page, greedy: tuple[str, str]
+) -> None:
+    url, run = greedy
+    seen = 0
+    for number in range(4):
+        page.goto(f"{url}#/run/{run}")
+        cell = page.locator(".confusion td a").nth(number)
+        verdicts = int(cell.locator("b").inner_text())
+        rollouts = int(cell.locator("small").inner_text().split()[1])
+        seen += verdicts > rollouts
+        cell.click()
+        expect(page.locator(".table-count b")).to_have_text(str(rollouts))
+    assert seen > 0, "no cell tells turns from rollouts here"
+
+
+def test_a_verdict_against_the_truth_is_completed(page: Page, greedy: tuple[str, str]) -> None:
+    url, run = greedy
+    page.goto(f"{url}#/run/{run}/rollouts")
+    expect(page.locator(".table-count b")).to_have_text("12")
+    page.keyboard.press("/")
+    page.keyboard.type("judg")
+    page.get_by_role("option", name="judged:").wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.type("wrong/wr")
+    page.keyboard.press("Tab")
+    expect(page.locator("#filter")).to_have_value("judged:wrong/wrong ")
+    expect(page.locator(".table-count")).to_contain_text("of 12")
+
+
+def test_what_a_dead_process_left_is_unfinished_everywhere(page: Page, serve: Serve, tmp_path: Path) -> None:
+    for name in ("left", "other"):
+        with Store.open(tmp_path / name).start_run({}) as run:
+            run.begin(Task(id="ended", problem="?")).finish("1")
+            run.begin(Task(id="begun", problem="?"))
+    url = serve(tmp_path).url
+    page.goto(url)
+    card = page.locator(".run-card").first
+    expect(card).to_contain_text("1 unfinished")
+    card.click()
+    expect(page.locator(".fact", has_text="unfinished").locator("dd")).to_have_text("1")
+    page.keyboard.press("t")
+    expect(page.locator(".scroller .status")).to_have_text("unfinished")
+    page.get_by_role("button", name="unfinished").click()
+    expect(page.locator("#filter")).to_have_value("status:unfinished")
+    expect(page.locator(".table-count b")).to_have_text("1")
+    page.goto(f"{url}#/")
+    expect(page.locator(".run-card")).to_have_count(2)
+    expect(page.locator(".run-card .meter")).to_have_count(0)
+    expect(page.locator(".run-card").first).not_to_contain_text("right")
 
 
 def test_a_filter_that_is_none_is_told_in_a_sentence(page: Page, greedy: tuple[str, str]) -> None:

@@ -59,7 +59,7 @@ def test_a_field_that_arrives_cut_is_edited_whole(shown: Page, session: "Session
 def test_long_data_is_edited_as_data(shown: Page, session: "Session") -> None:
     facts = [f"fact {number}" for number in range(4000)]
     session.set("problem", facts)
-    expect(shown.locator('[data-field="problem"]')).to_contain_text('["fact 0"')
+    expect(shown.locator('[data-field="problem"]')).to_contain_text('[ "fact 0"')
     box = edit(shown, "problem")
     box.press("Control+Home")
     box.press("ArrowRight")
@@ -67,6 +67,21 @@ def test_long_data_is_edited_as_data(shown: Page, session: "Session") -> None:
     shown.get_by_role("button", name="Set problem").click()
     expect(shown.locator(".toast")).to_contain_text("problem is set")
     assert session.state["problem"] == ["first", *facts]
+
+
+def test_an_edit_of_one_part_changes_no_number_of_another(shown: Page, session: "Session") -> None:
+    session.set("problem", {"id": 2**53 + 1, "weights": [1.0, 1e16, float("inf")], "word": "before"})
+    field = shown.locator('[data-field="problem"]')
+    expect(field).to_contain_text("3 fields")
+    field.locator("summary").click()
+    expect(field).to_contain_text(str(2**53 + 1))
+    box = edit(shown, "problem")
+    box.fill(box.input_value().replace("before", "after"))
+    shown.get_by_role("button", name="Set problem").click()
+    expect(shown.locator(".toast")).to_contain_text("problem is set")
+    assert repr(session.state["problem"]) == repr(
+        {"id": 2**53 + 1, "weights": [1.0, 1e16, float("inf")], "word": "after"}
+    )
 
 
 def test_a_field_too_long_to_edit_is_refused_with_its_length(shown: Page, session: "Session") -> None:

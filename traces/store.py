@@ -6,6 +6,7 @@ can be copied into a single file, which is read where a directory is. Not covere
 """
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,8 @@ from tutelage.traces.writing import Rows
 __all__ = ["FILE", "Store", "first_difference"]
 
 FILE = "run.sqlite"
+LONGEST = 120
+"""Characters of a path that a message shows."""
 ABANDON = """UPDATE rollouts SET status = 'abandoned', error = 'its process ended before it did'
     WHERE status = 'running'"""
 ORIGIN = "id, name, settings, created"
@@ -60,9 +63,10 @@ class Store:
             max_bytes: Refuse to let the file grow beyond this.
 
         Raises:
-            StoreError: It is missing, written elsewhere, read-only, damaged, no run, or from a newer version.
+            StoreError: It is missing, written elsewhere, read-only, damaged, no run, or from a newer version; or nothing
+                can be called so.
         """
-        directory = Path(path)
+        directory = _place(path)
         where = str(path)
         if read_only:
             file = directory if directory.is_file() else directory / FILE
@@ -179,6 +183,25 @@ class Store:
     def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
+
+
+def _place(path: str | Path) -> Path:
+    """The path of a store, there or not: every store is opened through here, so what no path can be ends here."""
+    named = f"{str(path)[:LONGEST]!r}{'…' * (len(str(path)) > LONGEST)}"
+    if not str(path):
+        raise StoreError("'' names no directory; name one, or leave it out to keep the record in memory")
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except ValueError as error:
+        raise StoreError(
+            f"{named} holds a character that no file's name can hold; give another directory"
+        ) from error
+    except OSError as error:
+        why = (error.strerror or "").lower()
+        raise StoreError(f"{named} cannot be opened: {why}; give another directory") from error
+    return Path(path)
 
 
 def _make(directory: Path, create: bool) -> None:

@@ -43,6 +43,9 @@ def passing(passed: bool | None, value: float | None) -> Span:
 
 def spread_lines(spread: "Spread") -> Iterator[Line]:
     """Show how often each answer came, how many passed and the interval."""
+    if spread.wanted is not None:
+        ended = f"{spread.n} of {spread.wanted} samples ended and count"
+        yield line(Span(f"  stopped early: {ended}; the others are dropped", "warning"))
     most = max((count for _, count in spread.answers), default=1)
     for answer, count in spread.answers[:MOST]:
         bar = "█" * max(1, round(BAR * count / most))

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GROUPS", "Command", "Does", "Group", "Kind", "command"]
 
-Group: TypeAlias = Literal["go on", "look", "stop at", "change", "branches", "teach", "console"]
-GROUPS: tuple[Group, ...] = ("go on", "look", "stop at", "change", "branches", "teach", "console")
+Group: TypeAlias = Literal["batch", "go on", "look", "stop at", "change", "branches", "teach", "console"]
+GROUPS: tuple[Group, ...] = ("batch", "go on", "look", "stop at", "change", "branches", "teach", "console")
 """In the order of `help`."""
 
 Kind: TypeAlias = Literal["alias", "branch", "breakpoint", "command", "field", "file", "node", "role", "turn"]

@@ -69,5 +69,5 @@ WORDS: Mapping[Kind, Words] = {
     "file": _files,
     "node": lambda console, _: console.session.nodes,
     "role": _roles,
-    "turn": lambda console, _: [turn[-DIGITS:] for visit in console.session.visits() for turn in visit.turns],
+    "turn": lambda console, _: [turn[-DIGITS:] for turn in console.turns()],
 }

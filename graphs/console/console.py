@@ -65,11 +65,22 @@ class Collecting:
 class Console:
     """A session and what was said about it; one driver at a time, but `pause` may come from anywhere."""
 
-    def __init__(self, session: "Session", settings: ConsoleSettings | None = None) -> None:
-        """Drive a session."""
+    def __init__(
+        self,
+        session: "Session",
+        settings: ConsoleSettings | None = None,
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
+        """Drive a session.
+
+        Args:
+            session: The session, or what answers as one.
+            settings: What the face offers and wants.
+            vocabulary: What can be typed; `None`: all that sessions can do.
+        """
         self.session: Session = session
         self.settings = settings or ConsoleSettings()
-        self.vocabulary: Vocabulary = Vocabulary(COMMANDS)
+        self.vocabulary: Vocabulary = vocabulary or Vocabulary(COMMANDS)
         self.aliases: dict[str, str] = {}
         self.displays: dict[int, Display] = {}
         self.spreads: list[Spread] = []
@@ -91,9 +102,13 @@ class Console:
         return status_of(self.session)
 
     def pause(self) -> None:
-        """Stop a running graph at its next event; from any thread, harmless where nothing runs."""
-        if self._busy.locked():
+        """Stop a running graph at its next event, or a resampling; from any thread, harmless where nothing runs."""
+        if not self.session.stop_samples() and self._busy.locked():
             self.session.pause()
+
+    def turns(self) -> list[str]:
+        """Give the ids of the turns that commands may name."""
+        return [turn for visit in self.session.visits() for turn in visit.turns]
 
     def execute(self, text: str) -> Reply:
         """Do what a line says.

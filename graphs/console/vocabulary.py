@@ -38,6 +38,10 @@ class Vocabulary:
         """Give every whole name."""
         return [each.name for each in self._commands]
 
+    def begins(self, word: str) -> bool:
+        """Whether a name begins so."""
+        return any(name.startswith(word) for name in self._by_name)
+
     def find(self, word: str) -> Command:
         """Give the command of a name, a short name or an unambiguous beginning of a name.
 

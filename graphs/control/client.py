@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from pydantic import JsonValue
 
@@ -29,10 +29,13 @@ from tutelage.errors import UserError
 from tutelage.graphs.control.address import find
 from tutelage.graphs.control.protocol import VERSION, line_of, read_line
 from tutelage.graphs.control.reports import BatchStatus, Held, InFlight, Mode
-from tutelage.graphs.debugging.view import Breakpoint, Place
+from tutelage.graphs.debugging.breakpoints import Where
+from tutelage.graphs.debugging.view import Breakpoint, Route, Visit
 
 if TYPE_CHECKING:
+    from tutelage.graphs.console.console import Edit
     from tutelage.graphs.console.reply import Reply
+    from tutelage.graphs.control.console import BatchConsole
 
 __all__ = ["Attached", "ControlError", "attach"]
 
@@ -104,6 +107,7 @@ class Attached:
         self._over = False
         self._changed = threading.Condition()
         self._writing = threading.Lock()
+        self._console: BatchConsole | None = None
         threading.Thread(target=self._listen, name="tutelage-attached", daemon=True).start()
 
     @property
@@ -195,9 +199,30 @@ class Attached:
         """
         return self._any(timeout)
 
-    def look(self) -> Held:
-        """Show the picked rollout with its contents: state, what is about to be sent, what changed."""
-        return Held.model_validate(self._ask("look", flight=self._number()))
+    def look(self, *, outer: int = 0) -> Held:
+        """Show the picked rollout with its contents: state, what is about to be sent, what changed.
+
+        Args:
+            outer: Give the state so many graphs further out.
+        """
+        return Held.model_validate(self._ask("look", flight=self._number(), outer=outer))
+
+    def visits(self) -> list[Visit]:
+        """List the nodes that the picked rollout has begun, without turns and tokens, which are on record."""
+        return [Visit.model_validate(each) for each in self._ask("visits", flight=self._number())]
+
+    def why(self) -> Route:
+        """Tell why the picked rollout went on as it did last: the router, what it read, where it led."""
+        return Route.model_validate(self._ask("why", flight=self._number()))
+
+    def nodes(self) -> tuple[str, ...]:
+        """Give the graph's nodes, inner ones as "outer/inner"."""
+        return tuple(self._ask("graph")["nodes"])
+
+    def edges(self) -> dict[str, list[tuple[str, bool]]]:
+        """Give where every node leads, and whether a router decides."""
+        found = self._ask("graph")["edges"]
+        return {name: [(target, routed) for target, routed in each] for name, each in found.items()}
 
     def step(self, timeout: float | None = None) -> InFlight | None:
         """Let it go on to its next event: before a node, at a model call, after a node.
@@ -260,39 +285,26 @@ class Attached:
         """At an error: let the node run again when the rollout goes on."""
         self._ask("retry", flight=self._number())
 
-    def break_on(
-        self,
-        node: str | None = None,
-        *,
-        at: Place | None = None,
-        role: str | None = None,
-        verdict: str | None = None,
-        score: str | None = None,
-        error: bool = False,
-        tokens: int | None = None,
-        when: str | None = None,
-        temporary: bool = False,
-        ignore: int = 0,
-    ) -> Breakpoint:
-        """Hold every rollout of the batch that meets a condition; the arguments are those of a session's."""
-        made = self._ask(
-            "break_on",
-            node=node,
-            at=at,
-            role=role,
-            verdict=verdict,
-            score=score,
-            error=error,
-            tokens=tokens,
-            when=when,
-            temporary=temporary,
-            ignore=ignore,
-        )
-        return Breakpoint.model_validate(made)
+    def break_on(self, node: str | None = None, **where: Unpack[Where]) -> Breakpoint:
+        """Hold every rollout of the batch that meets a condition; the arguments are those of a session's.
+
+        Raises:
+            UserError: As in a session, or the condition is a function, which cannot be sent; give a text.
+        """
+        if callable(where.get("when")):
+            raise UserError(
+                "a function cannot be sent to a batch; give the condition as a text: when='round > 1'"
+            )
+        given: dict[str, Any] = {"node": node, **where}
+        return Breakpoint.model_validate(self._ask("break_on", **given))
 
     def breakpoints(self) -> list[Breakpoint]:
         """List the breakpoints of all clients."""
         return [Breakpoint.model_validate(each) for each in self._ask("breakpoints")]
+
+    def change_breakpoint(self, number: int, **changes: Any) -> Breakpoint:
+        """Change `enabled`, `when` (a text), `ignore`, `commands` or `temporary` of a breakpoint."""
+        return Breakpoint.model_validate(self._ask("change_breakpoint", number=number, changes=changes))
 
     def clear(self, number: int | None = None) -> None:
         """Remove a breakpoint, or all."""
@@ -307,6 +319,8 @@ class Attached:
         if not self._over:
             with suppress(UserError):
                 self._ask("detach", stay=stay)
+        if self._console is not None:
+            self._console.picked.close()
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
@@ -321,9 +335,19 @@ class Attached:
 
     def execute(self, line: str) -> "Reply":
         """Do what a line of text says, and answer for a terminal; see `tutelage.graphs.control.console`."""
-        from tutelage.graphs.control.console import execute
+        return (self._console or self.console()).execute(line)
 
-        return execute(self, line)
+    def console(self, edit: "Edit | None" = None) -> "BatchConsole":
+        """Give the console that `execute` speaks to, made anew.
+
+        Args:
+            edit: Opens an editor; without one `edit` takes its text from the line.
+        """
+        from tutelage.graphs.console import ConsoleSettings
+        from tutelage.graphs.control.console import BatchConsole
+
+        self._console = BatchConsole(self, ConsoleSettings(edit=edit, prompt="(batch) "))
+        return self._console
 
     def _number(self) -> int:
         if self.picked is None:

@@ -7,8 +7,9 @@ of that is a look at an attribute. Everything here may be called from any thread
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from tutelage.graphs.control.flight import Flight, occasion, path_of
 from tutelage.graphs.control.moment import Moment
 from tutelage.graphs.debugging.breakpoints import Breakpoints
 from tutelage.graphs.debugging.place import Place, placed
+from tutelage.graphs.debugging.shape import Shape
 from tutelage.graphs.debugging.view import Breakpoint
 from tutelage.traces import RolloutRecorder
 
@@ -50,15 +52,15 @@ class Hit:
 class Desk:
     """One batch under control, or ready for it."""
 
-    def __init__(self, concurrency: int, nodes: Collection[str] = (), fields: Collection[str] = ()) -> None:
+    def __init__(self, concurrency: int, shape: Shape) -> None:
         """Start with everything running freely.
 
         Args:
             concurrency: How many rollouts at once.
-            nodes: The nodes of the graph, inner ones as "outer/inner" too.
-            fields: The fields of its states.
+            shape: The graph's.
         """
         self.concurrency = concurrency
+        self.shape = shape
         self.bell = Bell()
         self.paused: Pausing = None
         self.pauser: int | None = None
@@ -74,7 +76,7 @@ class Desk:
         """How often a breakpoint held nothing because too many rollouts were held."""
         self.failures: deque[tuple[str, str, str]] = deque(maxlen=FAILURES)
         """The latest: the task's id, the kind of error, the whole error."""
-        self.breakpoints = Breakpoints(nodes, fields, lambda _: None)
+        self.breakpoints = Breakpoints(shape.nodes, shape.fields, lambda _: None)
         self.count_tokens: Callable[[str], int] | None = None
         """Counts what a rollout has read and written."""
         self.listener: Listener | None = None
@@ -85,10 +87,12 @@ class Desk:
         self._lock = threading.RLock()
         self._crew: Crew | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context: Context | None = None
+        """The batch's own: a worker that is made while a rollout is held must not run as if it were inside that one."""
 
     def lead(self, crew: Crew) -> None:
         """Take a crew over, in its event loop."""
-        self._crew, self._loop = crew, asyncio.get_running_loop()
+        self._crew, self._loop, self._context = crew, asyncio.get_running_loop(), copy_context()
         self._fit()
         if self._stopping:
             self.stop()
@@ -206,6 +210,12 @@ class Desk:
         self.look_again()
         return made
 
+    def change_breakpoint(self, number: int, changes: Mapping[str, Any]) -> Breakpoint:
+        """Change a breakpoint; see `Breakpoints.change`."""
+        made = self.breakpoints.change(number, **changes)
+        self.look_again()
+        return made
+
     def clear(self, number: int | None) -> None:
         """Remove a breakpoint, or all."""
         self.breakpoints.remove(number)
@@ -227,7 +237,7 @@ class Desk:
             return None
         owner = self.owners.get(found.number)
         self.look_again()
-        return Hit(found.number, owner, f"breakpoint {found.number}: {_wording(found)}")
+        return Hit(found.number, owner, self.breakpoints.reason(found))
 
     def leave(self, owner: int, *, stay: bool) -> None:
         """Undo what a client did, or (`stay`) let all of it last without it."""
@@ -284,21 +294,9 @@ class Desk:
         if self._loop is None or self._crew is None or self._loop.is_closed():
             return
         held = sum(bool(each.holds) for each in self.flights())
-        self._loop.call_soon_threadsafe(self._crew.resize, self.concurrency + held)
+        size = self.concurrency + held
+        self._loop.call_soon_threadsafe(self._crew.resize, size, context=self._context)
 
     def _tell(self, what: str, flight: Flight) -> None:
         if self.listener is not None:
             self.listener(what, flight)
-
-
-def _wording(found: Breakpoint) -> str:
-    parts = [
-        found.node and f"{found.at} {found.node}",
-        found.role and f"role {found.role}",
-        found.verdict and f"verdict {found.verdict}",
-        found.score and f"score {found.score}",
-        "error" if found.error else None,
-        None if found.tokens is None else f"tokens > {found.tokens}",
-        found.when,
-    ]
-    return ", ".join(part for part in parts if part)

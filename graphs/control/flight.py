@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tutelage.agents import Answer, Engine, Request
 from tutelage.agents.interception import Intercepted, Proceed
+from tutelage.errors import UserError
 from tutelage.graphs.control.hold import Hold
 from tutelage.graphs.control.moment import After, Before, Erring, Moment, Prompting, Questioned
+from tutelage.graphs.control.passing import Decision, Passing, followed, passing, reason
 from tutelage.graphs.control.reports import FlightStatus, InFlight, Mode
 from tutelage.graphs.debugging.breakpoints import Occasion
 from tutelage.graphs.debugging.place import Crossroads, Entry, Signpost, Taken, current_place
-from tutelage.graphs.debugging.view import Stop, Visit
+from tutelage.graphs.debugging.view import Route, Stop, Visit
 from tutelage.traces import RolloutRecorder
 
 if TYPE_CHECKING:
@@ -75,7 +77,9 @@ class Flight:
         self.tokens = 0
         """Read and written, as counted last; only where a breakpoint asks for it."""
         self._desk = desk
-        self._visits = 0
+        self._visits: list[Passing] = []
+        self._decisions: list[Decision] = []
+        """Of the latest visit after which a router decided."""
         self._stops = 0
         self._waiting = 0
         self._active: dict[Entry, float] = {}
@@ -83,9 +87,9 @@ class Flight:
 
     async def enter(self, entry: Entry) -> Taken:
         """See `Watcher`."""
-        self._visits += 1
-        entry.note = self._visits
         self._active[entry] = self._latest = time.time()
+        entry.note = len(self._visits) + 1
+        self._visits.append(passing(entry, entry.note, self._latest))
         if not self._desk.awake:
             return Taken(entry.input)
         if self._desk.paused:
@@ -107,7 +111,7 @@ class Flight:
             moment = await self._perhaps(Erring(entry, error))
             if moment.again:
                 return Taken(moment.input)
-        self._left(entry)
+        self._left(entry, f"{type(error).__name__}: {error}")
         return None
 
     async def ask(self, entry: Entry, question: Any) -> Any:
@@ -126,6 +130,10 @@ class Flight:
 
     def route(self, crossroads: Crossroads, read: Mapping[str, Any], decided: Any) -> None:
         """See `Watcher`."""
+        number = followed(crossroads, self._visits)
+        if number is not None:
+            self._decisions = [each for each in self._decisions if each.visit == number]
+            self._decisions.append(Decision(number, crossroads.router, read, decided))
 
     def interceptor(self) -> "Flight | None":
         """Itself, while somebody cares for the rollout's model calls."""
@@ -205,13 +213,34 @@ class Flight:
             repeat=rollout.repeat,
             status=self.status(),
             nodes=tuple(path_of(entry) for entry in _innermost(list(self._active))),
-            visits=self._visits,
+            visits=len(self._visits),
             seconds=now - self._began,
             waited=now - self._latest,
             edits=len(self.edits),
             stops=self._stops,
             stop=None if front is None else front.stop.model_copy(update=hidden),
         )
+
+    def visits(self) -> list[Visit]:
+        """Give its visits so far."""
+        held = {hold.moment.entry.note for hold in self.holds}
+        return [each.view(self.name, held=each.number in held) for each in list(self._visits)]
+
+    def why(self) -> Route:
+        """Tell why it went on as it did last.
+
+        Raises:
+            UserError: No node has ended yet.
+        """
+        found = reason(self._desk.shape, list(self._visits), list(self._decisions))
+        if found is None:
+            raise UserError("no node has ended yet, so nothing was decided")
+        return found
+
+    @property
+    def name(self) -> str:
+        """What a session would call its branch."""
+        return f"rollout {self.number}"
 
     async def _while_paused(self, entry: Entry) -> None:
         if limited(entry):
@@ -259,21 +288,14 @@ class Flight:
             self._desk.holding(self)
 
     def _visit(self, entry: Entry) -> Visit:
-        return Visit(
-            number=entry.note,
-            key=entry.namespace or f"{entry.step}:{path_of(entry)}",
-            node=entry.node,
-            within=entry.within,
-            step=entry.step,
-            branch="main",
-            started=self._active.get(entry, self._latest),
-            status="held",
-            parent=None if entry.parent is None else entry.parent.note,
-        )
+        visit: Passing = self._visits[entry.note - 1]
+        return visit.view(self.name, held=True)
 
-    def _left(self, entry: Entry) -> None:
-        self._active.pop(entry, None)
+    def _left(self, entry: Entry, error: str | None = None) -> None:
         self._latest = time.time()
+        visit = self._visits[entry.note - 1]
+        visit.seconds = self._latest - self._active.pop(entry, self._latest)
+        visit.status, visit.error = "done" if error is None else "failed", error
 
 
 def occasion(flight: Flight, moment: Moment, tokens: Callable[[], int] | None) -> Occasion:

@@ -17,7 +17,7 @@ from tutelage.errors import UserError
 from tutelage.graphs.debugging import fields
 from tutelage.graphs.debugging.conditions import nearest
 from tutelage.graphs.debugging.place import Entry
-from tutelage.graphs.debugging.view import Change, PendingPrompt, When
+from tutelage.graphs.debugging.view import Change, Frame, PendingPrompt, When
 from tutelage.graphs.outcome import plain_value
 
 __all__ = ["After", "Before", "Erring", "Moment", "Prompting", "Questioned"]
@@ -36,6 +36,34 @@ class Moment:
     def state(self) -> dict[str, Any]:
         """The state as it is here."""
         return fields.read(self.entry)
+
+    @property
+    def read(self) -> dict[str, Any]:
+        """The state that the node was given."""
+        return fields.read(self.entry)
+
+    def around(self, outer: int) -> dict[str, Any]:
+        """The state of the graph so many graphs further out.
+
+        Raises:
+            UserError: There are not so many.
+        """
+        entry: Entry | None = self.entry
+        for _ in range(outer):
+            entry = None if entry is None else entry.parent
+        if entry is None:
+            raise UserError("this is the outermost graph")
+        return fields.read(entry) if outer else self.state
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The graphs around the node, outermost first."""
+        found: list[Frame] = []
+        entry = self.entry.parent
+        while entry is not None:
+            found.append(Frame(visit=entry.note, node=entry.node, within=entry.within))
+            entry = entry.parent
+        return (Frame(), *reversed(found))
 
     def set(self, field: str, value: Any) -> str:
         """Change a field of the state; give the words for the record.
@@ -82,6 +110,11 @@ class Before(Moment):
     def state(self) -> dict[str, Any]:
         """The state as the node sees it."""
         return fields.seen(self.entry)
+
+    @property
+    def read(self) -> dict[str, Any]:
+        """The same."""
+        return self.state
 
     @property
     def input(self) -> Any:
@@ -137,7 +170,7 @@ class Prompting(Moment):
         """Hold what is about to be sent."""
         super().__init__(entry)
         self.asked = asked
-        self._engine = engine
+        self.engine = engine
         self.said: Answer | None = None
         """What a person says in the model's stead."""
 
@@ -183,7 +216,7 @@ class Prompting(Moment):
     def say(self, text: str) -> str:
         """Answer in the model's stead; give the words for the record."""
         completion = Completion(text=text, finish_reason="stop")
-        self.said = Answer(completions=(completion,) * self.asked.n, policy=self._engine.policy)
+        self.said = Answer(completions=(completion,) * self.asked.n, policy=self.engine.policy)
         return f"answer in {self.entry.node}"
 
 

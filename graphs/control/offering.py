@@ -16,6 +16,7 @@ from tutelage.graphs.control.desk import Desk
 from tutelage.graphs.control.meter import Meter
 from tutelage.graphs.control.operations import Subject
 from tutelage.graphs.control.server import Server
+from tutelage.graphs.debugging.shape import Shape
 from tutelage.graphs.progress import Tally
 from tutelage.printable import printable
 from tutelage.traces import Run
@@ -27,10 +28,7 @@ App = CompiledStateGraph[Any, Any, Any, Any]
 
 def desk_for(app: App, concurrency: int) -> Desk:
     """Make the desk of a batch of this graph."""
-    apps = list(_apps(app))
-    nodes = {name for inside, each in apps for own in each.builder.nodes for name in {own, f"{inside}{own}"}}
-    fields = {name for _, each in apps for name in each.builder.channels}
-    return Desk(concurrency, sorted(nodes), sorted(fields))
+    return Desk(concurrency, Shape(app))
 
 
 @contextmanager
@@ -54,15 +52,6 @@ def offered(desk: Desk, run: Run, tally: Tally) -> Iterator[None]:
         yield
     finally:
         server.close()
-
-
-def _apps(app: App, inside: str = "") -> Iterator[tuple[str, App]]:
-    """The graph and those that are nodes of it, each with what stands before its nodes' names."""
-    yield inside, app
-    for name, node in app.nodes.items():
-        bound = getattr(node.bound, "bound", node.bound)
-        if isinstance(bound, CompiledStateGraph):
-            yield from _apps(bound, f"{inside}{name}/")
 
 
 def _tokens(run: Run, rollout: str) -> int:

@@ -8,10 +8,12 @@ import asyncio
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError, validate_call
 
+from tutelage.agents.rendering import rendered
 from tutelage.errors import TutelageError, UserError
 from tutelage.graphs.control.desk import Desk
 from tutelage.graphs.control.flight import Flight
@@ -19,7 +21,7 @@ from tutelage.graphs.control.hold import Hold
 from tutelage.graphs.control.meter import Meter
 from tutelage.graphs.control.moment import Erring, Moment, Prompting, Questioned
 from tutelage.graphs.control.reports import BatchStatus, Held, Mode
-from tutelage.graphs.debugging.view import Place
+from tutelage.graphs.debugging.view import PendingPrompt, Route
 from tutelage.graphs.outcome import plain_value
 from tutelage.graphs.progress import Tally
 
@@ -27,6 +29,8 @@ __all__ = ["Operations", "Subject", "status_of"]
 
 PATIENCE = 10.0
 """Seconds that the thread of a held rollout has for an answer."""
+RENDERING = 2.0
+"""Seconds that an engine has to render a prompt."""
 
 Result = TypeVar("Result")
 
@@ -119,18 +123,40 @@ class Operations:
         flight = self._desk.take(which, self._client)
         return None if flight is None else _plain(flight.report(content=False))
 
-    async def look(self, flight: int) -> Held:
-        """Show a held rollout with its contents."""
+    async def look(self, flight: int, outer: int = 0) -> Held:
+        """Show a held rollout with its contents; its state so many graphs further out."""
         found, hold = self._held(flight)
+        moment = hold.moment
 
-        def show(moment: Moment) -> Held:
-            stop = hold.stop.model_copy(update={"request": moment.request})
-            state = {name: plain_value(value) for name, value in moment.state.items()}
-            waiting = len(found.holds) - 1
-            report = found.report(content=True)
-            return Held(flight=report, stop=stop, state=state, changes=moment.changes(), waiting=waiting)
+        def show() -> Held:
+            return Held(
+                flight=found.report(content=True),
+                stop=hold.stop.model_copy(update={"request": moment.request}),
+                state=_plain_state(moment.around(outer)),
+                read=_plain_state(moment.read),
+                frames=moment.frames,
+                changes=moment.changes(),
+                waiting=len(found.holds) - 1,
+            )
 
-        return await _done(hold, lambda: show(hold.moment))
+        held = await _done(hold, show)
+        if not isinstance(moment, Prompting):
+            return held
+        request = await _rendered(moment)
+        return held.model_copy(update={"stop": held.stop.model_copy(update={"request": request})})
+
+    async def visits(self, flight: int) -> list[JsonValue]:
+        """List the nodes that a rollout has begun."""
+        return [_plain(each) for each in self._desk.flight(flight).visits()]
+
+    async def why(self, flight: int) -> Route:
+        """Tell why a rollout went on as it did last."""
+        return self._desk.flight(flight).why()
+
+    async def graph(self) -> dict[str, JsonValue]:
+        """Give the graph: its nodes, and where each leads, with whether a router decides."""
+        edges = {name: [list(each) for each in found] for name, found in self._desk.shape.edges({}).items()}
+        return {"nodes": [*sorted(self._desk.shape.paths)], "edges": cast("JsonValue", edges)}
 
     async def go(self, flight: int, mode: Mode, node: str | None = None) -> None:
         """Let a held rollout go on."""
@@ -189,38 +215,17 @@ class Operations:
 
         await self._change(flight, retry)
 
-    async def break_on(
-        self,
-        node: str | None = None,
-        at: Place | None = None,
-        role: str | None = None,
-        verdict: str | None = None,
-        score: str | None = None,
-        error: bool = False,
-        tokens: int | None = None,
-        when: str | None = None,
-        temporary: bool = False,
-        ignore: int = 0,
-    ) -> JsonValue:
-        """Hold every rollout that meets a condition."""
-        made = self._desk.break_on(
-            self._client,
-            node=node,
-            at=at,
-            role=role,
-            verdict=verdict,
-            score=score,
-            error=error,
-            tokens=tokens,
-            when=when,
-            temporary=temporary,
-            ignore=ignore,
-        )
-        return _plain(made)
+    async def break_on(self, node: str | None = None, **where: JsonValue) -> JsonValue:
+        """Hold every rollout that meets a condition; see `tutelage.graphs.debugging.breakpoints.Where`."""
+        return _plain(self._desk.break_on(self._client, node=node, **where))
 
     async def breakpoints(self) -> list[JsonValue]:
         """List the breakpoints."""
         return [_plain(each) for each in self._desk.breakpoints.all()]
+
+    async def change_breakpoint(self, number: int, changes: dict[str, JsonValue]) -> JsonValue:
+        """Change `enabled`, `when`, `ignore`, `commands` or `temporary` of a breakpoint."""
+        return _plain(self._desk.change_breakpoint(number, changes))
 
     async def clear(self, number: int | None = None) -> None:
         """Remove a breakpoint, or all."""
@@ -286,6 +291,20 @@ async def _done(hold: Hold, action: Callable[[], Result]) -> Result:
         raise
     except Exception as error:
         raise UserError(f"this cannot be done: {type(error).__name__}: {error}") from error
+
+
+async def _rendered(moment: Prompting) -> PendingPrompt:
+    """What is about to be sent, with its text where the engine can say it."""
+    request = moment.request
+    with suppress(TutelageError, TimeoutError):
+        shown = await asyncio.wait_for(rendered(moment.engine, moment.asked), RENDERING)
+        if shown is not None:
+            request = request.model_copy(update={"text": shown.text, "token_ids": shown.token_ids})
+    return request
+
+
+def _plain_state(state: Mapping[str, Any]) -> dict[str, JsonValue]:
+    return {name: plain_value(value) for name, value in state.items()}
 
 
 def _plain(value: Any) -> JsonValue:

@@ -13,7 +13,7 @@ from tutelage.errors import UserError
 
 __all__ = ["LONGEST_LINE", "VERSION", "line_of", "read_line"]
 
-VERSION = 1
+VERSION = 2
 LONGEST_LINE = 64 << 20
 
 

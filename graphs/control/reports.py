@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import JsonValue
 
-from tutelage.graphs.debugging.view import Change, Stop
+from tutelage.graphs.debugging.view import Change, Frame, Stop
 from tutelage.types import Data
 
 __all__ = ["BatchStatus", "FlightStatus", "Held", "InFlight", "Mode"]
@@ -86,7 +86,11 @@ class Held(Data):
     flight: InFlight
     stop: Stop
     state: dict[str, JsonValue]
-    """The whole state; after a node with what it wrote."""
+    """The whole state of the graph that is looked at; after a node with what it wrote."""
+    read: dict[str, JsonValue]
+    """The state that the node was given."""
+    frames: tuple[Frame, ...]
+    """The graphs around it, outermost first."""
     changes: tuple[Change, ...] = ()
     """What the node changed; after it."""
     waiting: int = 0

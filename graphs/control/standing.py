@@ -1,20 +1,13 @@
-"""Lines of text for people: how far a batch is, what is in flight, and where a rollout is held."""
+"""Lines of text for people: how far a batch is, and what is in flight. Where a rollout is held, a session's lines say."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from tutelage.graphs.console.styled import Line, Span, Style, block, brief, line, value_lines
-from tutelage.graphs.control.reports import BatchStatus, Held, InFlight
-from tutelage.graphs.debugging.view import Change, Stop
+from tutelage.graphs.console.standing import WORDS, path_of
+from tutelage.graphs.console.styled import Line, Span, Style, line
+from tutelage.graphs.control.reports import BatchStatus, InFlight
 
-__all__ = ["change_lines", "flight_line", "standing", "status_lines"]
+__all__ = ["flight_line", "status_lines"]
 
-PLACES = {
-    "before": "before",
-    "prompt": "at a model call of",
-    "after": "after",
-    "error": "at an error of",
-    "asks": "at a question of",
-}
 STYLES: dict[str, Style] = {"running": "plain", "paused": "dim", "held": "warning"}
 
 
@@ -39,7 +32,8 @@ def flight_line(flight: InFlight, picked: bool) -> Line:
     """Say where a rollout in flight is."""
     nodes = ", ".join(flight.nodes) or "-"
     repeat = f"/{flight.repeat}" if flight.repeat else ""
-    told = "" if flight.stop is None else f"  {_place(flight.stop)}: {flight.stop.why}"
+    stop = flight.stop
+    told = "" if stop is None else f"  {WORDS[stop.when]} {path_of(stop.visit)}: {stop.why}"
     return line(
         Span("> " if picked else "  ", "dim"),
         Span(f"{flight.number:>5}", "bold"),
@@ -49,31 +43,3 @@ def flight_line(flight: InFlight, picked: bool) -> Line:
         Span(nodes, "node"),
         f"  {flight.seconds:.1f} s, {flight.waited:.1f} s here{told}",
     )
-
-
-def standing(held: Held) -> Iterator[Line]:
-    """Say where a rollout is held."""
-    stop, flight = held.stop, held.flight
-    style: Style = "bad" if stop.when == "error" else "heading"
-    where = f"  rollout {flight.number}, task {flight.task}, visit {stop.visit.number}: {stop.why}"
-    yield line(Span("> ", "dim"), Span(_place(stop), style), Span(where, "dim"))
-    if stop.error is not None:
-        yield from block(stop.error, style="bad")
-    if stop.when == "asks":
-        yield from value_lines(stop.question)
-    if stop.request is not None:
-        last = stop.request.messages[-1] if stop.request.messages else {}
-        yield line(f"  {stop.request.role} is asked: ", brief(last.get("content"), 80))
-    yield from change_lines(held.changes)
-    if held.waiting:
-        yield line(Span(f"  {held.waiting} more of this rollout wait behind this", "dim"))
-
-
-def change_lines(changes: Iterable[Change]) -> Iterator[Line]:
-    """Say which fields became what."""
-    for each in changes:
-        yield line("  ", Span(each.field, "bold"), f": {brief(each.before, 40)} → {brief(each.after, 60)}")
-
-
-def _place(stop: Stop) -> str:
-    return f"{PLACES[stop.when]} {'/'.join((*stop.visit.within, stop.visit.node))}"

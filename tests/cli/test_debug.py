@@ -224,6 +224,6 @@ def test_a_running_batch_is_broken_into_and_let_go_on(tmp_path: Path) -> None:
     replies = [json.loads(line) for line in done.stdout.splitlines()]
     assert [each["line"] for each in replies] == ["", "status", "ps", "pick next", "w", "c", "q"]
     assert all(each["ok"] for each in replies)
-    assert replies[4]["data"]["state"]
+    assert replies[4]["data"]["frames"]
     assert batch.returncode == 0
     assert "60 rollouts" in out or "60" in out

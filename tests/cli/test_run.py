@@ -69,7 +69,7 @@ def test_every_graph_runs_by_its_name_and_continues(tutelage: Command, options: 
         (["--graph", "nowhere:graph"], "importing 'nowhere' fails"),
         (["--graph", "nowhere.py:graph"], "no file 'nowhere.py'"),
         (["--graph", MODEL.replace(":model", ":nothing")], "has no 'nothing'"),
-        (["--graph", MODEL.replace(":model", ":number")], "a graph is a StateGraph"),
+        (["--graph", MODEL.replace(":model", ":number")], "is neither a graph"),
         (["--graph", "magicore", "--scale", "wide"], "--scale 'wide'"),
         (["--verifier", "oracle"], "unknown verifier 'oracle'"),
         (["--verifier", MODEL], "is no verifier"),

@@ -167,6 +167,15 @@ def test_ctrl_c_pauses_a_running_graph_and_comes_back_to_the_prompt(start: Start
     again.say("p count > 10", "True")
 
 
+def test_ctrl_c_ends_a_resampling_early_and_the_branch_is_held_where_it_was(start: Start) -> None:
+    terminal = start("count to many", "--graph", "counting.py:graph", "--store", "kept")
+    terminal.see("> before count")
+    terminal.say("resample 2", "(running; Ctrl-C pauses it)")
+    terminal.type("\x03")
+    terminal.see("stopped early: 0 of 2 samples ended and count; the others are dropped")
+    terminal.say("s", "> after count")
+
+
 def test_what_a_node_wrote_does_not_reach_the_terminal(start: Start) -> None:
     terminal = start("count to many", "--graph", "counting.py:graph")
     terminal.see("> before count")

@@ -116,7 +116,7 @@ def resample(console: "Console", rest: str) -> Reply:
 
     With `at VISIT` from before that visit; with settings or a prompt for its first model call; with fields of the
     state changed. A second resampling is compared with the one before. Where nothing is changed, the mean score is the
-    Monte Carlo value of the place, and is recorded.
+    Monte Carlo value of the place, and is recorded. Ctrl-C ends it early: the runs that have ended count.
     resample 32
     resample 32 at 2 temperature=0.7
     resample 32 prompt Check every step twice.
@@ -137,7 +137,8 @@ def resample(console: "Console", rest: str) -> Reply:
         changes=changes or None,
     )
     earlier = console.spreads[-1] if console.spreads else None
-    console.spreads.append(spread)
+    if spread.n:
+        console.spreads.append(spread)
     reply = Reply(tuple(spread_lines(spread)), spread.model_dump(mode="json"))
     if earlier is None or earlier.passed is None or spread.passed is None:
         return reply

@@ -77,7 +77,7 @@ def answer(console: "Console", rest: str) -> Reply:
 
 @command("retry", group="go on")
 def retry(console: "Console", rest: str) -> Reply:
-    """Run the node that failed again."""
+    """Run the node that failed again, or let a graph at its limit of steps take as many again."""
     none_after("retry", rest)
     console.session.retry()
     return console.arrived()

@@ -27,17 +27,15 @@ def help_(console: "Console", rest: str) -> Reply:
     steps or lists, and <<END takes the lines up to END as the text of a command.
     """
     if rest.strip():
-        found = console.vocabulary.find(one_word("help [COMMAND]", rest))
-        names = ", ".join(found.names)
-        head = line(
-            Span(found.usage, "heading"), Span(f"   ({names})" if len(found.names) > 1 else "", "dim")
-        )
-        data = {"names": list(found.names), "usage": found.usage, "about": found.about}
-        return said(head, *block(found.about), data=data)
+        one = console.vocabulary.find(one_word("help [COMMAND]", rest))
+        names = f"   ({', '.join(one.names)})" if len(one.names) > 1 else ""
+        data = {"names": list(one.names), "usage": one.usage, "about": one.about}
+        return said(line(Span(one.usage, "heading"), Span(names, "dim")), *block(one.about), data=data)
     lines = []
     for group in GROUPS:
-        lines.append(line(Span(group, "heading")))
-        for each in (one for one in console.vocabulary if one.group == group):
+        found = [each for each in console.vocabulary if each.group == group]
+        lines += [line(Span(group, "heading"))] if found else []
+        for each in found:
             short = min(each.names, key=len)
             name = each.name if short == each.name else f"{each.name} ({short})"
             lines.append(line("  ", Span(name, "bold"), " " * max(1, 16 - width_of(name)), each.summary))

@@ -96,8 +96,7 @@ def turn_of(console: "Console", text: str) -> str | None:
     word = text.strip()
     if not word:
         return None
-    known = [turn for visit in console.session.visits() for turn in visit.turns]
-    found = {turn for turn in known if turn.startswith(word) or turn.endswith(word)}
+    found = {turn for turn in console.turns() if turn.startswith(word) or turn.endswith(word)}
     if len(found) != 1:
         why = "no turn" if not found else f"{len(found)} turns"
         raise UserError(f"{why} of this branch is called {word!r}; history lists them")

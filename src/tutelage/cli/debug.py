@@ -1,7 +1,6 @@
 """`tutelage debug`: a session over a task, a stored rollout or a kept session, driven by a person or by lines."""
 
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tutelage.cli.graphs import METHODS, SCORERS, Setting, planned
-from tutelage.cli.options import engine_options, model_of, sampling_of, verifier_of
-from tutelage.cli.output import echo
+from tutelage.cli.models import model_of, say_loading
+from tutelage.cli.options import engine_options, sampling_of, verifier_of
 from tutelage.errors import UserError
 from tutelage.types import Sampling
 
 if TYPE_CHECKING:
     from tutelage.cli.terminal.setup import Setup
     from tutelage.cli.terminal.subject import Subject
+    from tutelage.graphs.console.console import Edit
     from tutelage.graphs.debugging.session import Session
     from tutelage.tools import Verifier
 
@@ -96,9 +96,10 @@ def _opened(
     known = all(task.reference is not None or task.family for task in given)
     plan = planned(setup.graph or _needed(subject), setup.dials)
     sampling = None if setup.sampling is None else Sampling.model_validate(setup.sampling)
-    if sys.stderr.isatty():
-        echo(f"loading {setup.model or MODEL} …", err=True)
-    with model_of(setup.model or MODEL, setup.engine, sampling) as model:
+    spec, late = setup.model or MODEL, subject.task is None
+    if not late:
+        say_loading(spec)
+    with model_of(spec, setup.engine, sampling, late=late) as model:
         graph = plan(Setting(model, judge, given, setup.dials, subject.store))
         judged = setup.verifier is not None or (known and has_end(compiled(graph)))
         with _session(graph, subject, judge if judged else None, setup) as session:
@@ -146,22 +147,27 @@ def _setup(words: dict[str, Any]) -> "Setup":
 
 
 def _console(session: "Session", again: str) -> Any:
-    from tutelage.cli.terminal.editing import edit_text
-    from tutelage.cli.terminal.interaction import at_terminal
     from tutelage.graphs.console import Console, ConsoleSettings
 
-    edit = edit_text if at_terminal() else None
-    return Console(session, ConsoleSettings(edit=edit, again=again))
+    return Console(session, ConsoleSettings(edit=_editor(), again=again))
+
+
+def _editor() -> "Edit | None":
+    """What opens an editor, where a person could use one."""
+    from tutelage.cli.terminal.editing import edit_text
+    from tutelage.cli.terminal.interaction import at_terminal
+
+    return edit_text if at_terminal() else None
 
 
 def _attached(run: str, rollout: str | None, batch: Path | None, json_: bool) -> int:
     """Talk to a running batch through its socket; with a rollout, about that one."""
-    from tutelage.cli.terminal.attaching import AttachedConsole, driven_directly
+    from tutelage.cli.terminal.attaching import driven_directly
     from tutelage.cli.terminal.interaction import talk
     from tutelage.graphs.control import attach
 
     with attach(run) as attached:
-        console = AttachedConsole(attached)
+        console = attached.console(_editor())
         if rollout is not None:
             picked = console.execute(f"pick {rollout}")
             if picked.refused:

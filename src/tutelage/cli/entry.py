@@ -15,7 +15,7 @@ import click
 
 from tutelage.cli.group import commands
 from tutelage.cli.output import echo
-from tutelage.errors import TutelageError
+from tutelage.errors import TutelageError, UserError
 from tutelage.printable import printable
 
 __all__ = ["main", "run_command"]
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run `tutelage` and give its exit code; what went wrong is said on standard error."""
     try:
+        _check(sys.argv[1:] if arguments is None else arguments)
         code = commands.main(arguments, prog_name="tutelage", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
@@ -55,6 +56,19 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
             raise
         return _say(sentence)
     return code if isinstance(code, int) else 0
+
+
+def _check(arguments: Sequence[str]) -> None:
+    """Refuse what no file can be called, before any command takes it for a path."""
+    for each in arguments:
+        try:
+            named = b"\0" not in os.fsencode(each)
+        except UnicodeEncodeError:
+            named = False
+        if not named:
+            raise UserError(
+                f"the argument {each!r} holds a character that no file's name can hold; give another"
+            )
 
 
 def _say(sentence: str) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tutelage.cli.options import load_object
+from tutelage.cli.options import load_object, near
 from tutelage.errors import UserError
 from tutelage.types import Task
 
@@ -141,9 +141,15 @@ def planned(name: str, dials: Dials) -> Plan:
     if ":" in name:
         _refuse(name, dials.given())
         found = load_object(name)
+        if not hasattr(found, "nodes") and not callable(found):
+            raise UserError(
+                f"graph {name!r} is neither a graph nor a function that makes one, but {type(found).__name__}"
+            )
         return lambda setting: _called(found, name, setting.model)
     if name not in METHODS:
-        raise UserError(f"unknown graph {name!r}; known are {', '.join(METHODS)}, or give MODULE:ATTRIBUTE")
+        raise UserError(
+            f"unknown graph {name!r}{near(name, METHODS)}; known are {', '.join(METHODS)}, or give MODULE:ATTRIBUTE"
+        )
     _refuse(name, dials.given() - METHODS[name])
     return _methods()[name]
 

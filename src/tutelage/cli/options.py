@@ -1,4 +1,4 @@
-"""What several commands share: options, and how their texts become tasks, verifiers, models and runs."""
+"""What several commands share: options, and how their texts become tasks, verifiers and settings."""
 
 import importlib
 import importlib.util
@@ -6,8 +6,8 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -20,16 +20,16 @@ from tutelage.errors import UserError
 from tutelage.types import Sampling, Task
 
 if TYPE_CHECKING:
-    from tutelage.agents import ChatModel
     from tutelage.tools import Split, Verifier
 
 __all__ = [
     "as_json",
     "as_json_lines",
     "engine_options",
+    "exists",
     "judging_options",
     "load_object",
-    "model_of",
+    "near",
     "pairs_of",
     "print_json",
     "sampling_of",
@@ -41,8 +41,9 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 Settings = TypeVar("Settings", bound=BaseModel)
 
+LONGEST = 120
+"""Characters of a text that a message shows."""
 SPLITS = ("train", "dev", "heldout")
-ENGINES = ("vllm", "transformers", "http", "https", "embedded", "replay")
 OBJECT = re.compile(r".+:[A-Za-z_]\w*")
 VERIFIERS = ("exact", "numeric", "math_answer", "step_checker", "family_answer")
 
@@ -121,10 +122,10 @@ def tasks_of(text: str) -> list[Task]:
     from tutelage.tools import FAMILIES, load_tasks, make_tasks
 
     family, *dials = text.split(":")
-    if Path(text).exists() or family not in FAMILIES:
-        if not Path(text).exists() and (dials or ("/" not in text and "." not in text)):
+    if exists(text) or family not in FAMILIES:
+        if not exists(text) and (dials or ("/" not in text and "." not in text)):
             raise UserError(
-                f"tasks {text!r}: no such file, and no known family; give a file or "
+                f"tasks {text[:LONGEST]!r}: no such file, and no known family; give a file or "
                 f"FAMILY:DIFFICULTY:COUNT:SEED[:SPLIT] with a family of {', '.join(FAMILIES)}"
             )
         return load_tasks(text)
@@ -138,6 +139,14 @@ def tasks_of(text: str) -> list[Task]:
     if count == 0:
         raise UserError(f"tasks {text!r}: the count is 0; ask for at least one task")
     return make_tasks(family, difficulty, count, seed, cast("Split", split))
+
+
+def exists(text: str) -> bool:
+    """Whether a text that may be anything is the path of something."""
+    try:
+        return Path(text).exists()
+    except OSError:
+        return False
 
 
 def verifier_of(name: str | None, tasks: Sequence[Task]) -> "Verifier":
@@ -157,11 +166,18 @@ def verifier_of(name: str | None, tasks: Sequence[Task]) -> "Verifier":
         found = load_object(name)
     else:
         raise UserError(
-            f"unknown verifier {name!r}; known are {', '.join(VERIFIERS)}, or give MODULE:ATTRIBUTE"
+            f"unknown verifier {name!r}{near(name, VERIFIERS)}; known are {', '.join(VERIFIERS)}, "
+            "or give MODULE:ATTRIBUTE"
         )
     if not isinstance(found, tools.Verifier):
         raise UserError(f"{name!r} is no verifier; it needs a name, answer() and score()")
     return found
+
+
+def near(word: str, known: Iterable[str], then: str = "") -> str:
+    """Give a part of a sentence that names the nearest known word, with what follows it; empty where none is near."""
+    found = get_close_matches(word.lower(), list(known), n=1)
+    return f" (did you mean {found[0] + then!r}?)" if found else ""
 
 
 def load_object(text: str) -> Any:
@@ -174,13 +190,15 @@ def load_object(text: str) -> Any:
     if not place or not attribute.isidentifier():
         raise UserError(f"{text!r} is not MODULE:ATTRIBUTE")
     if place.endswith(".py") and not Path(place).is_file():
-        raise UserError(f"{text!r}: there is no file {place!r}")
+        beside = [str(each) for each in Path(place).parent.glob("*.py")]
+        raise UserError(f"{text!r}: there is no file {place!r}{near(str(Path(place)), beside)}")
     try:
         loaded = _module_of_file(Path(place)) if place.endswith(".py") else _module(place)
     except Exception as error:
         raise UserError(f"{text!r}: importing {place!r} fails: {type(error).__name__}: {error}") from error
     if not hasattr(loaded, attribute):
-        raise UserError(f"{text!r}: {place!r} has no {attribute!r}")
+        public = [each for each in vars(loaded) if not each.startswith("_")]
+        raise UserError(f"{text!r}: {place!r} has no {attribute!r}{near(attribute, public)}")
     return getattr(loaded, attribute)
 
 
@@ -206,46 +224,6 @@ def sampling_of(temperature: float | None, top_p: float | None, max_tokens: int 
     asked = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
     given = {key: value for key, value in asked.items() if value is not None}
     return Sampling.model_validate(given) if given else None
-
-
-@contextmanager
-def model_of(spec: str, settings: Iterable[str], sampling: Sampling | None) -> Iterator["ChatModel"]:
-    """A running chat model, closed at the end: what `connect` understands, or an object of the user's.
-
-    Raises:
-        UserError: the model or a setting is not understood.
-        EngineError: the engine could not start.
-    """
-    from tutelage.agents import connect
-
-    pairs = pairs_of("--engine", settings)
-    if spec.partition(":")[0] in ENGINES or not OBJECT.fullmatch(spec):
-        model = connect(spec, sampling=sampling, **pairs)
-    else:
-        model = _own_model(spec, pairs, sampling)
-    try:
-        yield model
-    finally:
-        model.close()
-
-
-def _own_model(spec: str, settings: Mapping[str, Any], sampling: Sampling | None) -> "ChatModel":
-    """The chat model that MODULE:ATTRIBUTE is, or makes when it is called with the settings."""
-    from tutelage.agents import ChatModel
-
-    found = load_object(spec)
-    if not isinstance(found, ChatModel) and callable(found):
-        try:
-            found = found(**settings)
-        except TypeError as error:
-            raise UserError(f"model {spec!r}: calling it with the settings fails: {error}") from error
-    elif settings:
-        raise UserError(f"model {spec!r} is made already; --engine has no effect on it")
-    if not isinstance(found, ChatModel):
-        raise UserError(f"model {spec!r} is no ChatModel but {type(found).__name__}")
-    if sampling is None:
-        return found
-    return found.with_sampling(**sampling.model_dump(include=sampling.model_fields_set))
 
 
 def pairs_of(option: str, texts: Iterable[str]) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from tutelage.cli.graphs import METHODS, SCORERS, Dials, Setting, planned
+from tutelage.cli.models import model_of
 from tutelage.cli.options import (
     as_json,
     engine_options,
     judging_options,
-    model_of,
     print_json,
     sampling_of,
     tasks_of,

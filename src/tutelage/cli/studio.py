@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tutelage.cli.graphs import METHODS, SCORERS, Setting, planned
-from tutelage.cli.options import as_json, engine_options, model_of, print_json, sampling_of, verifier_of
+from tutelage.cli.models import check_model, model_of
+from tutelage.cli.options import as_json, engine_options, print_json, sampling_of, verifier_of
 from tutelage.cli.output import echo
 from tutelage.errors import UserError
 from tutelage.printable import printable
@@ -85,7 +86,9 @@ def command(
     if not places and task is None:
         raise UserError("say what to show: a run, a directory below which runs lie, or --task")
     with ExitStack() as stack:
-        starter = Starter(_setup(words), stack)
+        setup = _setup(words)
+        _check(setup)
+        starter = Starter(setup, stack)
         session = None if task is None else starter.on_task(task, store)
         return _serve(places, session, starter, host, port, token, open_, json_)
 
@@ -176,7 +179,8 @@ class Starter:
         given = [] if subject.task is None else [subject.task]
         judge = verifier_of(setup.verifier, given)
         plan = planned(setup.graph or GRAPH, setup.dials)
-        graph = plan(Setting(self._model(setup), judge, given, setup.dials, subject.store))
+        model = self._model(setup, late=subject.task is None)
+        graph = plan(Setting(model, judge, given, setup.dials, subject.store))
         return debug(
             graph,
             subject.task,
@@ -187,15 +191,23 @@ class Starter:
             about=setup.model_dump(mode="json", exclude_none=True),
         )
 
-    def _model(self, setup: "Setup") -> Any:
+    def _model(self, setup: "Setup", *, late: bool) -> Any:
         """The model that a setup asks for, loaded once."""
         key = setup.model_dump_json(include={"model", "engine", "sampling"})
         with self._lock:
             if key not in self._models:
                 sampling = None if setup.sampling is None else Sampling.model_validate(setup.sampling)
-                model = model_of(setup.model or MODEL, setup.engine, sampling)
+                model = model_of(setup.model or MODEL, setup.engine, sampling, late=late)
                 self._models[key] = self._stack.enter_context(model)
             return self._models[key]
+
+
+def _check(setup: "Setup") -> None:
+    """Refuse a graph or a model that is misspelt now, and not when the first session begins."""
+    if setup.graph is not None:
+        planned(setup.graph, setup.dials)
+    if setup.model is not None:
+        check_model(setup.model, setup.engine)
 
 
 def _setup(words: dict[str, Any]) -> "Setup":

@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tutelage.cli.options import model_of, verifier_of
+from tutelage.cli.models import model_of
+from tutelage.cli.options import verifier_of
 from tutelage.errors import UserError
 from tutelage.types import Sampling, Task
 

@@ -120,6 +120,18 @@ def test_every_rollout_that_meets_a_condition_is_held_and_the_rest_goes_on(
     assert batch.finish().summary()["rollouts"]["done"] == 6
 
 
+def test_the_calls_of_a_rollout_that_begins_while_another_is_held_are_its_own(start: Start) -> None:
+    batch = start(tasks=3, concurrency=1)
+    client = batch.attach()
+    client.break_on(role="reviewer")
+    batch.engine.allow()
+    held = [client.wait(20) for _ in range(3)]
+    assert [each.task for each in held if each] == ["t0", "t1", "t2"]
+    assert "problem 2 ." in str(client.look().stop.request)
+    client.close()
+    batch.finish()
+
+
 def test_a_verdict_changed_by_hand_leads_the_rollout_elsewhere_and_is_on_record(start: Start) -> None:
     batch = start(tasks=2)
     client = batch.attach()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tutelage.cli.options import tasks_of
+from tutelage.cli.options import exists, tasks_of
 from tutelage.cli.terminal.setup import Setup, kept_setup, recorded_setup
 from tutelage.errors import UserError
 from tutelage.graphs.debugging import is_session, session_settings
@@ -49,7 +49,7 @@ def subject_of(text: str, rollout: str | None, task_id: str | None, store: Path 
     path = Path(text)
     if is_session(path):
         return _kept(path, rollout, task_id, store)
-    if (path / RUN).is_file() or (path.suffix == ".sqlite" and path.is_file()):
+    if exists(text) and ((path / RUN).is_file() or (path.suffix == ".sqlite" and path.is_file())):
         with Run.open(path) as run:
             setup = recorded_setup(run)
         return Subject(setup, store or _fresh(), run=path, rollout=rollout or task_id)
@@ -69,7 +69,7 @@ def _kept(path: Path, rollout: str | None, task_id: str | None, store: Path | No
 
 
 def _task(text: str, task_id: str | None) -> Task:
-    if " " in text.strip() and not Path(text).exists():
+    if " " in text.strip() and not exists(text):
         return Task(id="typed", problem=text)
     found: Sequence[Task] = tasks_of(text)
     if task_id is None:

@@ -1,0 +1,106 @@
+"""What is noted of every node of a rollout in flight, and what its routers decided last: little, since nobody may ask.
+
+Not covered: states, which the log of a debugging session keeps and a batch does not.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from langgraph.types import Send
+
+from tutelage.graphs.debugging.place import Crossroads, Entry
+from tutelage.graphs.debugging.shape import Shape, router_name
+from tutelage.graphs.debugging.view import Route, Visit
+from tutelage.graphs.outcome import plain_value
+
+__all__ = ["Decision", "Passing", "followed", "passing", "reason"]
+
+
+@dataclass(slots=True)
+class Passing:
+    """A visit of a node."""
+
+    number: int
+    key: str
+    node: str
+    within: tuple[str, ...]
+    step: int
+    started: float
+    parent: int | None
+    seconds: float | None = None
+    status: Literal["running", "done", "failed"] = "running"
+    error: str | None = None
+
+    def view(self, branch: str, *, held: bool) -> Visit:
+        """As faces see it."""
+        return Visit(
+            number=self.number,
+            key=self.key,
+            node=self.node,
+            within=self.within,
+            step=self.step,
+            branch=branch,
+            started=self.started,
+            seconds=self.seconds,
+            status="held" if held else self.status,
+            error=self.error,
+            parent=self.parent,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a conditional edge decided after a visit."""
+
+    visit: int
+    router: Any
+    read: Mapping[str, Any]
+    decided: Any
+
+
+def passing(entry: Entry, number: int, now: float) -> Passing:
+    """Note a node that begins."""
+    parent = None if entry.parent is None else entry.parent.note
+    within = entry.within
+    key = entry.namespace or f"{entry.step}:{'/'.join((*within, entry.node))}"
+    return Passing(number, key, entry.node, within, entry.step, now, parent)
+
+
+def followed(crossroads: Crossroads, visits: Sequence[Passing]) -> int | None:
+    """The number of the visit that a conditional edge follows; `None` at the beginning of a graph."""
+    parent = None if crossroads.parent is None else crossroads.parent.note
+    place = (crossroads.node, crossroads.step, parent)
+    return next(
+        (each.number for each in reversed(visits) if (each.node, each.step, each.parent) == place), None
+    )
+
+
+def reason(shape: Shape, visits: Sequence[Passing], decisions: Sequence[Decision]) -> Route | None:
+    """Tell why a rollout went on as it did last; `None` before any visit has ended.
+
+    Args:
+        shape: The graph's.
+        visits: Those of the rollout.
+        decisions: What the routers of one visit decided, the latest that had any.
+    """
+    if decisions:
+        visit = visits[decisions[0].visit - 1]
+        names = [router_name(each.router) for each in decisions]
+        sources = [shape.source_of(visit.within, visit.node, name) for name in names]
+        return Route(
+            visit=visit.number,
+            targets=tuple(target for each in decisions for target in _targets(each.decided)),
+            routers=tuple(names),
+            read={name: plain_value(value) for each in decisions for name, value in each.read.items()},
+            source="\n".join(each for each in sources if each) or None,
+        )
+    ended = [each for each in visits if each.status == "done"]
+    if not ended:
+        return None
+    return Route(visit=ended[-1].number, targets=shape.followers(ended[-1].within, ended[-1].node))
+
+
+def _targets(decided: Any) -> list[str]:
+    found = decided if isinstance(decided, list | tuple) else [decided]
+    return [each.node if isinstance(each, Send) else str(each) for each in found]

@@ -38,7 +38,8 @@ OF_TURN = f"""SELECT name, passed, steps, feedback, given FROM scores
     WHERE rollout = ? AND subject = 'turn' AND subject_id = ? AND name IN ({NAMED}) ORDER BY given, seq"""
 OF_TASK = f"""SELECT s.subject_id FROM rollouts r CROSS JOIN scores s ON s.rollout = r.seq
     WHERE r.task = (SELECT o.task FROM rollouts o JOIN turns t ON t.rollout = o.seq WHERE t.id = ?)
-    AND s.subject = 'turn' AND s.name IN ({NAMED}) GROUP BY s.subject_id ORDER BY min(s.seq)"""
+    AND s.subject = 'turn' AND s.name IN ({NAMED}) AND instr(s.feedback, ?)
+    GROUP BY s.subject_id ORDER BY min(s.seq)"""
 ROLLOUT = "SELECT r.seq, r.id FROM turns t JOIN rollouts r ON r.seq = t.rollout WHERE t.id = ?"
 NOTHING = float("nan")
 
@@ -63,10 +64,11 @@ class LessonWriter:
         """Give what counts of what was said of a turn."""
         return note_of({name: said for name, (said, _) in self._latest(turn_id).items()})
 
-    def taught(self, turn_id: str) -> list[str]:
-        """Give the turns of the same task that something was ever said of."""
+    def naming(self, turn_id: str) -> list[str]:
+        """Give the turns of the same task of which something was ever said that names a turn."""
         self._rows.flush()
-        return [value_text(name) or "" for (name,) in self._rows.connection.execute(OF_TASK, (turn_id,))]
+        found = self._rows.connection.execute(OF_TASK, (turn_id, turn_id))
+        return [value_text(name) or "" for (name,) in found]
 
     def label(self, turn_id: str, label: Label | None, by: Who) -> None:
         """Say whether a turn is right; `None` takes it back."""

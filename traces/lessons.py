@@ -48,6 +48,8 @@ AT_ONCE = 500
 Who: TypeAlias = Literal["person", "teacher"]
 LessonKind: TypeAlias = Literal["accept", "reject", "correct", "rank", "step", "teach"]
 
+SAID = f"t.subject = 'turn' AND t.name IN ({NAMED})"
+OF_TURNS = "t.rollout IN (SELECT rollout FROM turns WHERE id IN ({0})) AND t.subject_id IN ({0})"
 TASKS = "SELECT r.id, k.id FROM rollouts r JOIN tasks k ON k.seq = r.task WHERE r.id IN ({0})"
 
 
@@ -153,12 +155,10 @@ def lessons(run: Run, turn_ids: Iterable[str] | None = None) -> list[Lesson]:
 
     Args:
         run: An open run.
-        turn_ids: Of these turns only.
+        turn_ids: Only what is kept with these turns; a correction is kept with the turn that it made.
     """
-    wanted = None if turn_ids is None else set(turn_ids)
     latest: dict[str, dict[str, ScoreRow]] = {}
-    rows = read_scores(run._store.database, f"t.subject = 'turn' AND t.name IN ({NAMED})", ())
-    for row in sorted(rows, key=lambda row: row.given or 0.0):
+    for row in sorted(_rows(run, turn_ids), key=lambda row: row.given or 0.0):
         latest.setdefault(row.subject_id, {})[row.score.name] = row
     notes = {
         turn: note_of({name: row.score for name, row in scores.items()}) for turn, scores in latest.items()
@@ -166,13 +166,19 @@ def lessons(run: Run, turn_ids: Iterable[str] | None = None) -> list[Lesson]:
     notes = {turn: note for turn, note in notes.items() if note != Note()}
     corrected = [note.label.turn for note in notes.values() if note.label and note.label.turn]
     about = _About(run, list({*notes, *corrected}))
-    found = [
-        lesson
-        for turn, note in notes.items()
-        for lesson in about.lessons(turn, note, latest[turn])
-        if wanted is None or lesson.turn_id in wanted
-    ]
+    found = [lesson for turn, note in notes.items() for lesson in about.lessons(turn, note, latest[turn])]
     return sorted(found, key=lambda lesson: lesson.given)
+
+
+def _rows(run: Run, turn_ids: Iterable[str] | None) -> Iterator[ScoreRow]:
+    """Give the scores that hold lessons: all, or those of some turns, found by their rollouts."""
+    if turn_ids is None:
+        yield from read_scores(run._store.database, SAID, ())
+        return
+    for some in _some(list(dict.fromkeys(turn_ids))):
+        marks = ", ".join("?" * len(some))
+        where = OF_TURNS.format(marks)
+        yield from read_scores(run._store.database, f"{SAID} AND {where}", (*some, *some))
 
 
 class _About:

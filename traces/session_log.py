@@ -188,6 +188,13 @@ class SessionLog:
         rows = self._database.rows("SELECT max(seq) FROM events WHERE branch = ?", (branch,))
         return rows[0][0] if rows else None
 
+    def latest_of(self, kind: str) -> Mapping[str, Any] | None:
+        """Give the data of the newest event of a kind; `None` where there is none."""
+        rows = self._database.rows(
+            "SELECT data FROM events WHERE kind = ? ORDER BY seq DESC LIMIT 1", (kind,)
+        )
+        return json.loads(value_text(rows[0][0]) or "{}") if rows else None
+
     def content(self, name: bytes) -> bytes:
         """Give a content by its name.
 

@@ -13,7 +13,7 @@ from tutelage.errors import UserError
 from tutelage.graphs.debugging.changing import message
 from tutelage.graphs.debugging.conditions import nearest
 from tutelage.graphs.debugging.forking import At, Point, first_events, here, point
-from tutelage.graphs.debugging.resampling import Spread, spread_of
+from tutelage.graphs.debugging.resampling import Samples, Spread, spread_of
 from tutelage.graphs.debugging.standing import Standing
 from tutelage.graphs.debugging.view import Branch
 from tutelage.traces.session_log import LoggedBranch
@@ -27,6 +27,8 @@ MONTE_CARLO = "monte_carlo"
 
 class Branching(Standing):
     """The part of `Session` that has branches."""
+
+    _samples_now: Samples | None = None
 
     def branches(self) -> list[Branch]:
         """Give all branches of the session in the order they were made; dropped ones say so."""
@@ -98,10 +100,7 @@ class Branching(Standing):
             raise UserError(f"branch {name!r} was dropped already")
         if branch.id == self._branch.id:
             raise UserError("this branch is being looked at; switch to another one first")
-        execution = self.bench.executions.pop(branch.id, None)
-        if execution is not None:
-            self.bench.do(execution.stop())
-        self.bench.drop(branch)
+        self._drop(branch)
 
     def resample(
         self,
@@ -115,8 +114,9 @@ class Branching(Standing):
     ) -> Spread:
         """Run n times from a point to the end, all at once, and count what comes of it.
 
-        Nothing stops these runs. Where nothing was changed, the mean of the verifier's values is the Monte Carlo value of
-        the point, and is recorded as the score "monte_carlo" of the turn before it.
+        Nothing holds these runs. Where nothing was changed, the mean of the verifier's values is the Monte Carlo value of
+        the point, and is recorded as the score "monte_carlo" of the turn before it. `pause` (or an interrupt) ends them
+        early: those that have ended count, the others are dropped, and no value is recorded, since short runs end first.
 
         Args:
             n: How many.
@@ -137,7 +137,7 @@ class Branching(Standing):
             )
         self._check_fields(changes or {})
         spread = self._samples(n, where, edit, changes or {}, name or self._free_name("sample", "/1"))
-        if edit is None and not changes and spread.mean is not None:
+        if edit is None and not changes and spread.mean is not None and spread.wanted is None:
             self._keep_value(where, spread.mean)
         return spread
 
@@ -147,26 +147,47 @@ class Branching(Standing):
         if not isinstance(n, int) or isinstance(n, bool) or n < 1:
             raise UserError(f"n={n!r} samples: give a number from 1 on")
         events, contents = first_events(where, self.bench.keeper, changes, edit)
-        made: list[LoggedBranch] = []
-        for number in range(1, n + 1):
-            branch, recorder = self.bench.make_branch(
-                f"{group}/{number}",
-                parent=self._branch,
-                upto=where.upto,
-                at=where.number,
-                kind="sample",
-                group=group,
-                events=events,
-                contents=contents,
-            )
-            self.bench.execute(branch, recorder, quiet=True)
-            made.append(branch)
-        self.bench.do(self._all_settled(made))
-        return spread_of(group, [each for each in self.branches() if each.group == group])
+        samples = self._samples_now = Samples()
+        try:
+            for number in range(1, n + 1):
+                if samples.stopped:
+                    break
+                branch, recorder = self.bench.make_branch(
+                    f"{group}/{number}",
+                    parent=self._branch,
+                    upto=where.upto,
+                    at=where.number,
+                    kind="sample",
+                    group=group,
+                    events=events,
+                    contents=contents,
+                )
+                samples.gates.append(self.bench.execute(branch, recorder, quiet=True).gate)
+            self.bench.do(samples.settled())
+        finally:
+            self._samples_now = None
+            self._drop_unfinished(group)
+        ended = [each for each in self.branches() if each.group == group and not each.dropped]
+        return spread_of(group, ended, n if len(ended) < n else None)
 
-    async def _all_settled(self, branches: Sequence[LoggedBranch]) -> None:
-        for each in branches:
-            await self.bench.executions[each.id].gate.settled()
+    def stop_samples(self) -> bool:
+        """End a resampling under way early; from any thread. Whether there was one."""
+        samples = self._samples_now
+        if samples is not None:
+            samples.stop()
+        return samples is not None
+
+    def _drop_unfinished(self, group: str) -> None:
+        """Drop the samples that have not ended, so that nothing goes on behind somebody's back."""
+        for each in self.branches():
+            if each.group == group and each.status in ("running", "stopped") and not self.bench.loop.closed:
+                self._drop(self.bench.branch(each.name))
+
+    def _drop(self, branch: LoggedBranch) -> None:
+        execution = self.bench.executions.pop(branch.id, None)
+        if execution is not None:
+            self.bench.do(execution.stop())
+        self.bench.drop(branch)
 
     def _point(self, at: At | None) -> Point:
         if at is not None:

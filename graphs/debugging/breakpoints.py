@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from pydantic import ValidationError
 
@@ -17,12 +17,40 @@ from tutelage.errors import UserError
 from tutelage.graphs.debugging.conditions import Condition, nearest
 from tutelage.graphs.debugging.view import Breakpoint, Place, When
 
-__all__ = ["EXTRAS", "Breakpoints", "Occasion", "latest_score"]
+__all__ = ["EXTRAS", "Breakpoints", "Occasion", "Where", "latest_score"]
 
 EXTRAS = frozenset({"node", "role", "step", "tokens", "score", "error", "prompt", "visit"})
 COMPARISON = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(-?\d+(?:\.\d+)?)\s*")
 
 Predicate = Callable[[Mapping[str, Any]], Any]
+MANNERS = frozenset({"at", "temporary", "commands", "ignore"})
+"""What is said of a breakpoint besides its conditions."""
+
+
+class Where(TypedDict, total=False):
+    """Where to stop, besides the node: all that is given must hold; as `Breakpoint` keeps it."""
+
+    at: Place | None
+    """Before the node, at its model calls, or after it; by default after it, and at a model call where a role is
+    given."""
+    role: str | None
+    """At model calls of this role."""
+    verdict: str | None
+    """After a node that wrote this verdict."""
+    score: str | None
+    """Where the state's latest score compares so, such as "< 0.5"."""
+    error: bool
+    """At errors. A session stops at them always: for the commands."""
+    tokens: int | None
+    """Once the branch has read and written more tokens than this."""
+    when: Predicate | str | None
+    """A condition over the state: a function of it, or a text such as "verdict == 'wrong'"."""
+    temporary: bool
+    """Only once."""
+    commands: Sequence[str]
+    """Lines for the console at each hit."""
+    ignore: int
+    """How many hits to let pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,68 +110,61 @@ class Breakpoints:
         self._lock = threading.RLock()
         self._all: dict[int, Breakpoint] = {}
         self._conditions: dict[int, Condition | Predicate] = {}
+        self._failed: set[int] = set()
+        """Those whose condition failed at some occasion, as was said."""
         self._last = 0
         self._loading = False
 
     def add(
         self,
-        *,
         node: str | None = None,
-        at: Place | None = None,
-        role: str | None = None,
-        verdict: str | None = None,
-        score: str | None = None,
-        error: bool = False,
-        tokens: int | None = None,
-        when: Predicate | str | None = None,
-        temporary: bool = False,
-        commands: Sequence[str] = (),
-        ignore: int = 0,
+        *,
         number: int | None = None,
         enabled: bool = True,
+        **where: Unpack[Where],
     ) -> Breakpoint:
-        """Add one; see `Breakpoint`.
+        """Add one.
 
         Args:
-            at: By default at a prompt where a role is given, after a node else.
+            node: At this node; an inner one by its name or as "outer/inner".
+            number: What to call it; `None` for the next free number.
+            enabled: Whether it stops from now on.
+            where: See `Where`.
 
         Raises:
-            UserError: There is no such node or field, or nothing to stop at.
+            UserError: There is no such node or field, a value is refused, or there is nothing to stop at.
         """
-        if node is not None:
-            self.check_node(node)
-        if score is not None and not COMPARISON.fullmatch(score):
-            raise UserError(f"score={score!r} is no comparison; write for example '< 0.5'")
-        if tokens is not None and tokens < 0:
-            raise UserError(f"tokens={tokens!r}: give a number from 0 on")
-        if not error and all(each is None for each in (node, role, verdict, score, tokens, when)):
-            raise UserError(
-                "a breakpoint needs a node, a role, a verdict, a score, a token budget or a condition"
-            )
-        place: Place = at or ("prompt" if role is not None and verdict is None else "after")
+        given = {name: value for name, value in where.items() if value is not None}
+        self._check(node, where)
+        when = where.get("when")
+        given.setdefault("at", "prompt" if "role" in given and "verdict" not in given else "after")
+        given["when"] = _text_of(when) if callable(when) else when
+        made = _breakpoint({**given, "node": node, "number": number or 0, "enabled": enabled})
         condition = Condition(when, {*self._fields, *EXTRAS}) if isinstance(when, str) else when
         with self._lock:
-            self._last = max(self._last, number or 0) if number else self._last + 1
-            made = Breakpoint(
-                number=number or self._last,
-                node=node,
-                at=place,
-                role=role,
-                verdict=verdict,
-                score=score,
-                error=error,
-                tokens=tokens,
-                when=_text_of(when),
-                temporary=temporary,
-                enabled=enabled,
-                commands=tuple(commands),
-                ignore=ignore,
-            )
+            self._last = max(self._last, number) if number else self._last + 1
+            made = made.model_copy(update={"number": number or self._last})
             self._all[made.number] = made
             if condition is not None:
                 self._conditions[made.number] = condition
             self._write_down()
         return made
+
+    def _check(self, node: str | None, where: Where) -> None:
+        score, tokens = where.get("score"), where.get("tokens")
+        if node is not None:
+            self.check_node(node)
+        if score is not None and not COMPARISON.fullmatch(str(score)):
+            raise UserError(f"score={score!r} is no comparison; write for example '< 0.5'")
+        if isinstance(tokens, int) and tokens < 0:
+            raise UserError(f"tokens={tokens!r}: give a number from 0 on")
+        if (
+            node is None
+            and not {name for name, value in where.items() if value not in (None, False)} - MANNERS
+        ):
+            raise UserError(
+                "a breakpoint needs a node, a role, a verdict, a score, a token budget or a condition"
+            )
 
     def check_node(self, node: str) -> None:
         """Make sure that there is such a node.
@@ -181,16 +202,10 @@ class Breakpoints:
             known = self.get(number)
             text = changes.get("when")
             condition = None if text is None else Condition(text, {*self._fields, *EXTRAS})
-            try:
-                made = Breakpoint.model_validate({**known.model_dump(), **changes})
-            except ValidationError as problem:
-                first = problem.errors(include_url=False)[0]
-                where = ".".join(map(str, first["loc"]))
-                raise UserError(
-                    f"breakpoint {number}: {where}={first['input']!r}: {first['msg'].lower()}"
-                ) from None
+            made = _breakpoint({**known.model_dump(), **changes})
             if "when" in changes:
                 self._conditions.pop(number, None)
+                self._failed.discard(number)
             if condition is not None:
                 self._conditions[number] = condition
             self._all[number] = made
@@ -228,11 +243,20 @@ class Breakpoints:
                 self._last = max(self._last, lost.number)
 
     def hit(self, occasion: Occasion) -> Breakpoint | None:
-        """Give the first breakpoint that holds, counted as hit; a temporary one is gone afterwards."""
+        """Give the first breakpoint that holds, counted as hit; a temporary one is gone afterwards.
+
+        One whose condition fails holds, too, the first time, and counts as no hit; its `when` says what failed.
+        """
         with self._lock:
             for known in self.all():
-                if not known.enabled or not self._holds(known, occasion):
-                    continue
+                try:
+                    if not known.enabled or not self._holds(known, occasion):
+                        continue
+                except Exception as problem:
+                    if known.number in self._failed:
+                        continue
+                    self._failed.add(known.number)
+                    return known.model_copy(update={"when": f"{known.when} {_failing(problem)}"})
                 if known.ignore > 0:
                     self._all[known.number] = known.model_copy(
                         update={"ignore": known.ignore - 1, "hits": known.hits + 1}
@@ -253,6 +277,7 @@ class Breakpoints:
             hit.role and f"role {hit.role}",
             hit.verdict and f"verdict {hit.verdict}",
             hit.score and f"score {hit.score}",
+            "error" if hit.error else None,
             None if hit.tokens is None else f"more than {hit.tokens} tokens",
             hit.when,
         ]
@@ -279,7 +304,7 @@ class Breakpoints:
         condition = self._conditions.get(known.number)
         if isinstance(condition, Condition):
             return condition.holds(occasion.names)
-        return condition is None or _holds_for(condition, occasion.state)
+        return condition is None or _holds_for(condition, occasion.state, self._fields)
 
     def _write_down(self) -> None:
         if self._loading:
@@ -305,12 +330,20 @@ def latest_score(state: Mapping[str, Any]) -> float | None:
     return None
 
 
-def _holds_for(condition: Predicate, state: Mapping[str, Any]) -> bool:
-    """Whether a function says yes; one that raises, for a field that is not set yet, say, does not."""
+def _holds_for(condition: Predicate, state: Mapping[str, Any], fields: Collection[str]) -> bool:
+    """Whether a function says yes; one that asks for a field that is not set yet does not."""
     try:
         return bool(condition(state))
-    except Exception:
-        return False
+    except KeyError as missing:
+        if any(missing.args == (name,) for name in fields if name not in state):
+            return False
+        raise
+
+
+def _failing(problem: Exception) -> str:
+    cause = problem.__cause__ if isinstance(problem, UserError) and problem.__cause__ else problem
+    told = " ".join(f"{type(cause).__name__}: {cause}".split())
+    return f"cannot be evaluated here ({told}), and counts as no wherever it cannot be from now on"
 
 
 def _at_node(node: str | None, occasion: Occasion) -> bool:
@@ -324,8 +357,16 @@ def _compares(score: float | None, comparison: str) -> bool:
     return bool(Condition(f"score {match[1]} {match[2]}", {"score"}).value({"score": score}))
 
 
-def _text_of(when: Predicate | str | None) -> str | None:
-    if when is None or isinstance(when, str):
-        return when
+def _breakpoint(data: Mapping[str, Any]) -> Breakpoint:
+    try:
+        return Breakpoint.model_validate(data)
+    except ValidationError as problem:
+        first = problem.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        of = f" {data['number']}" if data["number"] else ""
+        raise UserError(f"breakpoint{of}: {where}={first['input']!r}: {first['msg'].lower()}") from None
+
+
+def _text_of(when: Predicate) -> str:
     name = getattr(when, "__name__", type(when).__name__)
     return "a function" if name == "<lambda>" else f"{name}(state)"

@@ -103,9 +103,9 @@ class Condition:
         }
         if taken := bound & FUNCTIONS.keys():
             raise UserError(f"{text!r}: {min(taken)!r} is a function here; use another name")
-        callable_names = FUNCTIONS.keys() - set(known)
+        self._functions = {name: each for name, each in FUNCTIONS.items() if name not in known}
         for each in ast.walk(tree):
-            _check(each, text, {*known, *bound, *FUNCTIONS}, callable_names)
+            _check(each, text, {*known, *bound, *FUNCTIONS}, self._functions)
         self._code = compile(tree, "<condition>", "eval")
 
     def value(self, names: Mapping[str, Any]) -> Any:
@@ -114,7 +114,7 @@ class Condition:
         Raises:
             UserError: It fails for these values.
         """
-        scope = {"__builtins__": {}, **FUNCTIONS, **names}
+        scope = {"__builtins__": {}, **self._functions, **names}
         try:
             return eval(self._code, scope)
         except Exception as problem:
@@ -122,11 +122,17 @@ class Condition:
             raise UserError(f"{self.text!r} cannot be evaluated here: {said}") from problem
 
     def holds(self, names: Mapping[str, Any]) -> bool:
-        """Whether it is true; an expression that fails for these values is not."""
+        """Whether it is true; where a name has no value yet, it is not.
+
+        Raises:
+            UserError: It fails for these values.
+        """
         try:
             return bool(self.value(names))
-        except UserError:
-            return False
+        except UserError as problem:
+            if isinstance(problem.__cause__, NameError):
+                return False
+            raise
 
 
 def evaluate(text: str, names: Mapping[str, Any]) -> Any:

@@ -36,7 +36,7 @@ def withdraw(writer: LessonWriter, turn_id: str, who: Who) -> None:
 
 def withdraw_corrections(writer: LessonWriter, turn_id: str, who: Who) -> None:
     """Take the corrections of a turn back, and what they say of it."""
-    for other in writer.taught(turn_id):
+    for other in writer.naming(turn_id):
         label = writer.note(other).label
         if label is not None and label.kind == "correct" and label.turn == turn_id:
             withdraw(writer, other, who)

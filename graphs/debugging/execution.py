@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from langgraph.errors import GraphRecursionError
 from langgraph.types import Send
 
 from tutelage.agents.engine import Answer, Completion, Engine, Request
@@ -109,7 +110,7 @@ class Execution:
     async def _run(self) -> None:
         try:
             with recording(self.recorder), intercepting(self), placed(Place(self)):
-                state = await self.bench.invoke()
+                state = await self._to_end()
             self._finished()
             outcome = await self.bench.finish(self.recorder, state)
             self.bench.log.end(self.branch.id, outcome)
@@ -124,6 +125,46 @@ class Execution:
         self.error = outcome.get("error")
         self.branch = replace(self.branch, outcome=outcome)
         self.gate.ended(outcome["status"])
+
+    async def _to_end(self) -> Mapping[str, Any]:
+        """Run the graph to its end, beyond its limit of steps where a person says so."""
+        while True:
+            try:
+                return await self.bench.invoke(self.track.limits.get(""))
+            except GraphRecursionError as error:
+                if error is self._failed or not await self._may_go_on():
+                    raise
+
+    async def _may_go_on(self) -> bool:
+        """Hold where the outermost graph may take no more steps; whether it goes on nevertheless."""
+        outermost = [each for each in self._entries.values() if each.parent is None]
+        entry = max(outermost, key=lambda each: (each.step, each.note.number), default=None)
+        if entry is None:
+            return False
+        entry.result = None  # The step is over, and what the node returned is in the state already.
+        hold = await self._gate(entry, entry.note, "error", error=_limited("the graph", entry.limit))
+        if hold is None or not hold.again:
+            return False
+        self._go_beyond("", entry.limit)
+        return True
+
+    def _go_beyond(self, key: str, steps: int) -> None:
+        """Let a graph begin again, with what it did on record, and take as many steps again.
+
+        Args:
+            key: That of the node that it is; "" for the outermost.
+            steps: How many it has taken.
+        """
+        self._log("limit", key, {"steps": 2 * steps})
+        inside = f"{key}/" if key else ""
+        over = {id(each.channels) for place, each in self._entries.items() if place.startswith(inside)}
+        self._written = {place: seq for place, seq in self._written.items() if place[0] not in over}
+        self._nths = {call: nth for call, nth in self._nths.items() if not call[0].startswith(inside)}
+        self._called = {each for each in self._called if not each.startswith(inside)}
+        known: dict[str, Any]
+        for known in (self._seen, self._asked, self._entries, self._clocks):
+            for each in [each for each in known if each.startswith(inside)]:
+                del known[each]
 
     def _finished(self) -> None:
         """Write the state down that the graph ended with; what it gives back may be less."""
@@ -160,7 +201,7 @@ class Execution:
         visit.status = "running"
         self.gate.forget_idle(key)
         self._clocks[key] = time.perf_counter()
-        return Taken(input=entry.input)
+        return Taken(input=entry.input, steps=self.track.limits.get(key))
 
     async def _failed_before(self, entry: Entry, visit: Tracked) -> Taken:
         """What happens with a node whose failure is on record: it fails again without running, unless a person says.
@@ -181,7 +222,9 @@ class Execution:
         hold = await self._gate(entry, visit, "error", error=error)
         if hold is not None and hold.again:
             visit.status, visit.error = "running", None
-            return Taken(input=entry.input)
+            if visit.steps is not None:
+                self._go_beyond(visit.key, visit.steps)
+            return Taken(input=entry.input, steps=self.track.limits.get(visit.key))
         given = self._edits_after(visit)
         if given:
             return await self._given(entry, visit, given)
@@ -200,7 +243,7 @@ class Execution:
 
     def _returned(self, entry: Entry, visit: Tracked) -> Any:
         """What the graph gets of a node: what it returned, without what a person has written in its stead."""
-        return fields.without(entry, entry.result, self._edits_after(visit))
+        return fields.without(entry, entry.result, self._overruled(entry, visit))
 
     def _write_after(self, entry: Entry, visit: Tracked) -> None:
         """Write what a person changed after a node, before its neighbours' writes come upon it."""
@@ -211,8 +254,13 @@ class Execution:
     async def fail(self, entry: Entry, error: Exception) -> Taken | None:
         """See `Watcher.fail`."""
         visit: Tracked = entry.note
-        told = f"{type(error).__name__}: {error}"
-        self._log("fail", visit.key, {"error": told, "kind": kind_of(error), "seconds": self._seconds(visit)})
+        told, steps = f"{type(error).__name__}: {error}", None
+        if isinstance(error, GraphRecursionError) and error is not self._failed:
+            inner = (each.limit for each in self._entries.values() if each.parent is entry)
+            steps = next(inner, None)
+            told = told if steps is None else _limited(f"the graph inside {visit.node!r}", steps)
+        data = {"error": told, "kind": kind_of(error), "seconds": self._seconds(visit), "steps": steps}
+        self._log("fail", visit.key, data)
         if self._failed is error:
             self._log("raise", visit.key, {})
             return None
@@ -328,9 +376,18 @@ class Execution:
         """Change a field of the state where it is held."""
         when = {"before": "before", "after": "after", "error": "after"}.get(hold.when, "during")
         contents: dict[bytes, bytes] = {}
-        kept = self.bench.keeper.must_keep(value, contents)
-        seq = self._log("edit", hold.visit.key, {"when": when, "field": name, "value": kept}, contents)
+        data: dict[str, Any] = {
+            "when": when,
+            "field": name,
+            "value": self.bench.keeper.must_keep(value, contents),
+        }
+        if when == "after":
+            data["over"] = self.track.beside(hold.visit)
+        seq = self._log("edit", hold.visit.key, data, contents)
         self._change_state(hold.entry, name, value, seq, read=when == "before")
+        for each in self._entries.values():
+            if each.note.key in data.get("over", ()) and fields.holds_one(each, name):
+                fields.take_back(each, name)
 
     def edit_request(self, hold: Hold, request: Request, said: str | None) -> None:
         """Change what is about to be sent, or answer it."""
@@ -402,6 +459,11 @@ class Execution:
     def _edits_after(self, visit: Tracked) -> dict[str, Any]:
         return {name: self.bench.keeper.get(value) for when, name, value, _ in visit.edits if when == "after"}
 
+    def _overruled(self, entry: Entry, visit: Tracked) -> set[str]:
+        """The fields that a person wrote in a node's stead: after it, or after a neighbour where one value is held."""
+        beside = self.track.overruled.get(visit.key, ())
+        return {*self._edits_after(visit), *(name for name in beside if fields.holds_one(entry, name))}
+
     def _ruled(self, request: Request) -> Request:
         """The request under the rules for its role."""
         for rule in self.track.rules:
@@ -445,4 +507,12 @@ class Execution:
         """The state at a node: as its graph holds it, with the node's own writes once it has ended."""
         if visit.ended is None:
             return fields.seen(entry)
-        return fields.after(entry, fields.without(entry, entry.result, self._edits_after(visit)))
+        return fields.after(entry, fields.without(entry, entry.result, self._overruled(entry, visit)))
+
+
+def _limited(what: str, steps: int) -> str:
+    """What is said of a graph that may take no more steps."""
+    return (
+        f"GraphRecursionError: {what} has taken {steps} steps and has not ended; "
+        "retry lets it take as many again, and a fork goes another way"
+    )

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from langchain_core.messages import convert_to_messages
 from langgraph._internal._fields import get_update_as_tuples
-from langgraph.channels import BinaryOperatorAggregate
+from langgraph.channels import BinaryOperatorAggregate, Topic
 from langgraph.channels.base import BaseChannel
 from langgraph.channels.delta import DeltaChannel
 from langgraph.errors import EmptyChannelError, InvalidUpdateError
@@ -27,10 +27,12 @@ __all__ = [
     "after",
     "changed_input",
     "field_names",
+    "holds_one",
     "identified",
     "is_message_list",
     "read",
     "seen",
+    "take_back",
     "with_ids",
     "without",
     "write",
@@ -88,6 +90,18 @@ def write(entry: Entry, name: str, value: Any) -> None:
         channel.update([Overwrite(value) if isinstance(channel, REDUCED) else value])
     except Exception as problem:
         raise UserError(f"the field {name!r} refuses {value!r}: {problem}") from problem
+
+
+def holds_one(entry: Entry, name: str) -> bool:
+    """Whether a field holds what was written last, and gathers nothing."""
+    return name in entry.channels and not isinstance(entry.channels[name], (*REDUCED, Topic))
+
+
+def take_back(entry: Entry, name: str) -> None:
+    """Let a node that has left not write a field at the end of its super-step."""
+    kept = [each for each in entry.writes if each[0] != name]
+    entry.writes.clear()
+    entry.writes.extend(kept)
 
 
 def changed_input(entry: Entry, name: str, value: Any) -> Any:

@@ -32,6 +32,8 @@ class Point:
     """The path's events up to this number lie before it."""
     inherited: tuple[str, ...]
     """Turns of visits that have not ended there."""
+    beside: tuple[str, ...] = ()
+    """The keys of the visits in the same super-step."""
 
     @property
     def side(self) -> str:
@@ -49,7 +51,7 @@ def here(track: Track, hold: Hold, last: int) -> Point:
     """
     open_visits = [each for each in track.visits if each.ended is None]
     turns = tuple(turn for each in open_visits for turn in each.turns)
-    return Point(hold.visit.number, hold.visit.key, hold.when, last, turns)
+    return Point(hold.visit.number, hold.visit.key, hold.when, last, turns, tuple(track.beside(hold.visit)))
 
 
 def point(track: Track, at: At) -> Point:
@@ -68,7 +70,7 @@ def point(track: Track, at: At) -> Point:
     if when not in ("before", "prompt", "after"):
         raise UserError(f"at={at!r}: give a visit's number, or the number with 'before', 'prompt' or 'after'")
     upto = _upto(visit, when)
-    return Point(visit.number, visit.key, cast(When, when), upto, ())
+    return Point(visit.number, visit.key, cast(When, when), upto, (), tuple(track.beside(visit)))
 
 
 def _upto(visit: Tracked, when: str) -> int:
@@ -97,7 +99,9 @@ def first_events(
     if at.inherited:
         events.append(("inherit", "", {"turns": list(at.inherited)}))
     for name, value in changes.items():
-        data = {"when": at.side, "field": name, "value": keeper.must_keep(value, contents)}
+        data: dict[str, Any] = {"when": at.side, "field": name, "value": keeper.must_keep(value, contents)}
+        if at.side == "after":
+            data["over"] = list(at.beside)
         events.append(("edit", at.key, data))
     if prompt is not None:
         events.append(("edit", at.key, {"when": "prompt", "asked": None, "nth": 1, **prompt}))

@@ -72,7 +72,7 @@ class Going(Standing):
         return self._go(Mode("step"))
 
     def retry(self) -> Stop | None:
-        """Run the node that failed again.
+        """Run the node that failed again; a graph at its limit of steps may take as many again.
 
         Raises:
             UserError: No node failed here.

@@ -74,7 +74,10 @@ def debug(
 
 def is_session(path: str | Path) -> bool:
     """Whether a directory holds a session."""
-    return (Path(path) / SESSION_FILE).is_file()
+    try:
+        return (Path(path) / SESSION_FILE).is_file()
+    except OSError:
+        return False
 
 
 def session_settings(path: str | Path) -> dict[str, JsonValue]:
@@ -96,8 +99,6 @@ def session_settings(path: str | Path) -> dict[str, JsonValue]:
 def _opened(store: str | Path | None) -> Store:
     if store is None:
         return Store.memory()
-    if not str(store):
-        raise UserError("store='' names no directory; leave it out to keep the session in memory")
     opened = Store.open(store)
     if not is_session(store) and opened.begun() and opened.run().settings.get("session") is not True:
         opened.close()

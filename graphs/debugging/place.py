@@ -5,7 +5,7 @@ or give a result in its stead. Without a watcher in force a watched graph runs l
 (`tutelage.agents.interception`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableSequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -36,6 +36,10 @@ class Entry:
     """What the node reads."""
     namespace: str
     """LangGraph's checkpoint namespace of this execution."""
+    limit: int
+    """How many super-steps its graph may take."""
+    writes: MutableSequence[tuple[str, Any]]
+    """What LangGraph is to write of it at the end of the super-step, once it has left."""
     result: Any = field(default=None)
     """What it returned; for the watcher's own use."""
     note: Any = field(default=None)
@@ -55,6 +59,8 @@ class Taken:
     result: Any = None
     served: bool = False
     """Whether `result` stands in for the node."""
+    steps: int | None = None
+    """How many super-steps the graph that the node is may take, where that is changed."""
 
 
 @dataclass(frozen=True, slots=True)

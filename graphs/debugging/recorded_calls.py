@@ -20,7 +20,10 @@ from tutelage.traces.session_log import LoggedBranch
 if TYPE_CHECKING:
     from tutelage.graphs.debugging.workbench import Workbench
 
-__all__ = ["Known", "RecordedCalls", "asked_of"]
+__all__ = ["Known", "RecordedCalls", "SharedCalls", "asked_of"]
+
+ByVisit = dict[str, list[RecordedCall]]
+"""Calls by the keys of the visits that made them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,21 @@ class Known:
 
     call: ReplayCall
     turns: tuple[str, ...]
+
+
+class SharedCalls:
+    """The calls of rollouts that branches share, read once for all that leave their parent at one point."""
+
+    def __init__(self) -> None:
+        """Read nothing yet."""
+        self._point: object = None
+        self._read: dict[str, ByVisit] = {}
+
+    def at(self, point: object) -> dict[str, ByVisit]:
+        """Give what was read for a point, by rollout, to be added to; what belongs to another one is forgotten."""
+        if point != self._point:
+            self._point, self._read = point, {}
+        return self._read
 
 
 class RecordedCalls:
@@ -43,11 +61,15 @@ class RecordedCalls:
         rollouts = {each.id: each.rollout for each in bench.log.branches()}
         own = self._read(bench, branch.rollout)
         inherited = set(track.inherited)
+        read = bench.shared_calls.at((branch.parent, branch.upto, inherited))
         answered: set[int] = set()
         for visit in track.visits:
             calls = list(own.get(visit.key, ()))
             if visit.branch != branch.id:
-                shared = self._read(bench, rollouts[visit.branch]).get(visit.key, [])
+                rollout = rollouts[visit.branch]
+                if rollout not in read:
+                    read[rollout] = self._read(bench, rollout)
+                shared = read[rollout].get(visit.key, [])
                 whole = visit.ended is not None
                 calls = [each for each in shared if whole or inherited & set(_ids(each))] + calls
             for call in calls:
@@ -60,14 +82,14 @@ class RecordedCalls:
                 ready = [_known(call) for call in calls]
                 self._known[visit.key] = ready
         if bench.replayed is not None and branch.kind == "main":
-            run, rollout = bench.replayed
-            said = replay_calls(run.calls(rollout.id), None)
+            run, recorded = bench.replayed
+            said = replay_calls(run.calls(recorded.id), None)
             self._replay = [each for each in said if each.number not in answered]
-            label = f"task {rollout.task.id!r}, repeat {rollout.repeat}"
+            label = f"task {recorded.task.id!r}, repeat {recorded.repeat}"
             self._differences = Differences(str(run.path), label, len(said))
 
-    def _read(self, bench: "Workbench", rollout: str) -> dict[str, list[RecordedCall]]:
-        found: dict[str, list[RecordedCall]] = {}
+    def _read(self, bench: "Workbench", rollout: str) -> ByVisit:
+        found: ByVisit = {}
         for call in bench.run.calls(rollout):
             key = call.completions[0].metadata.get("visit") if call.completions else None
             if isinstance(key, str):

@@ -1,18 +1,24 @@
 """What many runs from one point gave: the spread of answers and scores, and the difference between two spreads.
 
 Shares have Wilson's 95 % interval (1927), differences of shares Newcombe's (1998, method 10) and Fisher's exact test,
-means a normal 95 % interval. Not covered: running them (`session`).
+means a normal 95 % interval. `Samples` waits for them, or ends them early. Not covered: starting them (`branching`).
 """
 
+import asyncio
 import math
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from tutelage.graphs.debugging.view import Branch
 from tutelage.traces.report import wilson
 from tutelage.types import Data
 
-__all__ = ["Gain", "Spread", "spread_of"]
+if TYPE_CHECKING:
+    from tutelage.graphs.debugging.gate import Gate
+
+__all__ = ["Gain", "Samples", "Spread", "spread_of"]
 
 Z = 1.959963984540054
 """The 97.5 % point of the normal distribution."""
@@ -39,6 +45,9 @@ class Spread(Data):
     """What n runs to the end from one point gave."""
 
     n: int
+    """Runs that came to an end."""
+    wanted: int | None = None
+    """How many were asked for, where somebody stopped them before all had ended; `None` where all have."""
     failed: int
     """Runs that raised; they count as not passed."""
     answers: tuple[tuple[str | None, int], ...]
@@ -59,13 +68,13 @@ class Spread(Data):
         Raises:
             ValueError: One of the two was not judged.
         """
-        if self.passed is None or other.passed is None:
+        if self.passed is None or other.passed is None or not self.n or not other.n:
             raise ValueError("spreads can be compared where a verifier judged both")
         return _gain(self.passed, self.n, other.passed, other.n)
 
     def __str__(self) -> str:
         """The shares and the answers in a few lines."""
-        head = f"{self.n} runs"
+        head = f"{self.n} runs" + (f" of {self.wanted}, stopped early" if self.wanted else "")
         if self.passed is not None and self.interval is not None:
             low, high = (f"{100 * each:.1f}" for each in self.interval)
             head += f", {self.passed} passed: {100 * self.passed / self.n:.1f} % [{low}, {high}]"
@@ -74,8 +83,39 @@ class Spread(Data):
         return "\n".join([head, *(f"  {count:>4}  {answer}" for answer, count in self.answers)])
 
 
-def spread_of(group: str, branches: Sequence[Branch]) -> Spread:
-    """Count what became of the branches of a resampling."""
+class Samples:
+    """Runs under way: all are waited for, unless somebody stops them."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.gates: list[Gate] = []
+        self.stopped = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Wait no longer; from any thread."""
+        self.stopped = True
+        if self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def settled(self) -> None:
+        """Wait until all have ended, or they are stopped."""
+        self._loop = asyncio.get_running_loop()
+        ended = asyncio.gather(*(each.settled() for each in self.gates))
+        stop = asyncio.ensure_future(self._stop.wait())
+        try:
+            if not self.stopped:
+                await asyncio.wait((ended, stop), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+            stop.cancel()
+            await asyncio.gather(ended, stop, return_exceptions=True)
+
+
+def spread_of(group: str, branches: Sequence[Branch], wanted: int | None = None) -> Spread:
+    """Count what became of the branches of a resampling that have ended."""
     n = len(branches)
     answers = Counter(each.answer for each in branches if each.status == "done").most_common()
     judged = any(each.passed is not None or each.value is not None for each in branches)
@@ -84,6 +124,7 @@ def spread_of(group: str, branches: Sequence[Branch]) -> Spread:
     mean = sum(values) / n if judged else None
     return Spread(
         n=n,
+        wanted=wanted,
         failed=sum(each.status == "failed" for each in branches),
         answers=tuple(answers),
         passed=passed,

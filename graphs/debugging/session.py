@@ -20,6 +20,11 @@ __all__ = ["Session"]
 class Session(Going, Stopping, Changing, StepValuing, Teaching):
     """A branch that is being debugged; made by `debug`, `fork` and `switch`."""
 
+    def pause(self) -> None:
+        """Hold at the next event, or end a resampling early; from any thread."""
+        if not self.stop_samples():
+            super().pause()
+
     def close(self) -> None:
         """Leave all branches where they are; `debug` with the same directory opens them again."""
         self.bench.close()

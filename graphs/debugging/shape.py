@@ -24,6 +24,8 @@ class Shape:
         graphs = list(graphs_in(app))
         self.fields = frozenset(name for _, graph in graphs for name in graph.builder.channels)
         self.nodes = frozenset(_node_names(app))
+        self.paths = frozenset(each for each in self.nodes if "/" in each or each in app.nodes)
+        """The nodes, inner ones only as "outer/inner"."""
         self.roles = frozenset(_role_names(app))
 
     def static_interrupts(self, name: str) -> list[str]:
@@ -38,6 +40,19 @@ class Shape:
     def graph_of(self, within: Sequence[str]) -> App:
         """Give the graph inside these nodes."""
         return dict(graphs_in(self.app))[tuple(within)]
+
+    def inside(self, within: Sequence[str]) -> frozenset[str]:
+        """Give the nodes of the graph inside these nodes; none where there is no such graph."""
+        graph = dict(graphs_in(self.app)).get(tuple(within))
+        return frozenset() if graph is None else frozenset(graph.nodes)
+
+    def leads_to(self, within: Sequence[str], node: str) -> set[str] | None:
+        """Give what the conditional edges of a node may decide; `None` where it has none."""
+        graph = dict(graphs_in(self.app)).get(tuple(within))
+        branches = graph.builder.branches.get(node) if graph is not None else None
+        if graph is None or not branches:
+            return None
+        return {"__end__", *graph.nodes, *(str(key) for each in branches.values() for key in each.ends or ())}
 
     def followers(self, within: Sequence[str], node: str) -> tuple[str, ...]:
         """Where plain edges lead from a node."""

@@ -85,9 +85,12 @@ class Standing:
     @property
     def nodes(self) -> tuple[str, ...]:
         """The graph's nodes, inner ones as "outer/inner"."""
-        return tuple(
-            sorted(each for each in self.bench.shape.nodes if "/" in each or each in self.bench.app.nodes)
-        )
+        return tuple(sorted(self.bench.shape.paths))
+
+    @property
+    def notice(self) -> str | None:
+        """What changed in the graph since the session was last opened; `None` where nothing did."""
+        return self.bench.notice
 
     @property
     def frames(self) -> tuple[Frame, ...]:

@@ -61,6 +61,10 @@ class StepValuing(Branching, Looking):
             edit = {"sampling": None, "begun": _beginning(turn, text, count)}
             group = self._free_name(f"step-{number}", "/1")
             spread = self._samples(n, where, edit, {}, group)
+            if spread.wanted is not None:
+                raise UserError(
+                    f"stopped at step {number}; the values of a turn are recorded only when all are known"
+                )
             line = text.rstrip().rsplit("\n", 1)[-1]
             found.append(StepValue(step=number, text=line, tokens=count, spread=spread))
         values = tuple(each.spread.mean or 0.0 for each in found)

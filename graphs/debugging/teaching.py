@@ -261,7 +261,7 @@ def forget(run: Run, turn_id: str, *, who: Who = "person") -> None:
         if original is not None and label is not None and label.turn == turn.id:
             writer.label(original, None, who)
         withdraw(writer, turn.id, who)
-        for other in writer.taught(turn.id):
+        for other in writer.naming(turn.id):
             over = writer.note(other).over
             if turn.id in over:
                 writer.over(other, {name: each for name, each in over.items() if name != turn.id}, who)

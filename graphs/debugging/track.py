@@ -41,6 +41,8 @@ class Tracked:
     error: str | None = None
     kind: str = ""
     """The class of the error."""
+    steps: int | None = None
+    """How many super-steps its graph had taken, where it failed for want of more."""
     result: str | None = None
     after: Mapping[str, str | None] | None = None
     edits: list[tuple[str, str, str, int]] = field(default_factory=list)
@@ -101,6 +103,10 @@ class Track:
         """What conditional edges decided, by the key of the visit that they follow."""
         self.final: Mapping[str, str | None] | None = None
         """The state at the end of the graph."""
+        self.overruled: dict[str, set[str]] = {}
+        """Fields that a person wrote after a neighbour of a visit, by the visit's key."""
+        self.limits: dict[str, int] = {}
+        """How many super-steps a person lets a graph take, by the key of the node that it is; "" for the outermost."""
         self.inherited: list[str] = []
         """Turns of unfinished visits that a fork shares with its parent."""
         self.holds: dict[str, Mapping[str, Any]] = {}
@@ -117,6 +123,11 @@ class Track:
     def number(self, number: int) -> Tracked | None:
         """Give the visit of a number."""
         return next((each for each in self.visits if each.number == number), None)
+
+    def beside(self, visit: Tracked) -> list[str]:
+        """Give the keys of the visits in the same super-step of the same graph."""
+        place = (visit.parent, visit.step)
+        return [each.key for each in self.visits if (each.parent, each.step) == place and each is not visit]
 
     def next_number(self) -> int:
         """Give the number of the next visit to begin."""
@@ -158,7 +169,7 @@ class Track:
     def _fail(self, event: Event) -> None:
         visit = self._by_key[event.key]
         visit.status, visit.error, visit.seconds = "failed", event.data["error"], event.data["seconds"]
-        visit.kind = event.data["kind"]
+        visit.kind, visit.steps = event.data["kind"], event.data.get("steps")
 
     def _raise(self, event: Event) -> None:
         self._by_key[event.key].raised = True
@@ -168,6 +179,8 @@ class Track:
 
     def _edit(self, event: Event) -> None:
         data = event.data
+        for key in data.get("over", ()):
+            self.overruled.setdefault(key, set()).add(data["field"])
         visit = self._by_key.get(event.key)
         if visit is None:
             self._later(event)
@@ -192,6 +205,9 @@ class Track:
 
     def _rule(self, event: Event) -> None:
         self.rules.append(event.data)
+
+    def _limit(self, event: Event) -> None:
+        self.limits[event.key] = event.data["steps"]
 
     def _inherit(self, event: Event) -> None:
         self.inherited.extend(event.data["turns"])

@@ -7,7 +7,8 @@ part of that node; their model calls are seen), and LangGraph's functional API.
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, MutableSequence
 from itertools import count
 from typing import Any
 
@@ -20,7 +21,7 @@ from langgraph.graph._branch import BranchSpec
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.pregel._read import PregelNode
 
-from tutelage.graphs.debugging.place import Crossroads, Entry, Place, current_place, placed
+from tutelage.graphs.debugging.place import Crossroads, Entry, Place, Taken, current_place, placed
 
 __all__ = ["App", "watched"]
 
@@ -33,6 +34,7 @@ PATIENT: Mapping[str, Any] = {
     "step_timeout": None,
 }
 READ = "__pregel_read"
+SEND = "__pregel_send"
 SCRATCHPAD = "__pregel_scratchpad"
 NAMESPACE = "checkpoint_ns"
 
@@ -97,7 +99,7 @@ class Watched(Runnable[Any, Any]):
         with placed(Place(place.watcher, entry)):
             while not taken.served:
                 try:
-                    result = await self._body(place, entry, taken.input, config, kwargs)
+                    result = await self._body(place, entry, taken, config, kwargs)
                 except ParentCommand as bubble:
                     command = bubble.args[0]
                     if command.graph not in _names(entry):
@@ -123,13 +125,15 @@ class Watched(Runnable[Any, Any]):
         return taken.result
 
     async def _body(
-        self, place: Place, entry: Entry, input: Any, config: RunnableConfig, kwargs: Mapping[str, Any]
+        self, place: Place, entry: Entry, taken: Taken, config: RunnableConfig, kwargs: Mapping[str, Any]
     ) -> Any:
         answers: list[Any] = []
+        if taken.steps is not None:
+            config = {**config, "recursion_limit": taken.steps}
         while True:
             token = var_child_runnable_config.set(config) if answers else None
             try:
-                return await self.bound.ainvoke(input, config, **kwargs)
+                return await self.bound.ainvoke(taken.input, config, **kwargs)
             except GraphInterrupt as interrupt:
                 if isinstance(self.bound, CompiledStateGraph) or not interrupt.args or not interrupt.args[0]:
                     raise
@@ -153,6 +157,8 @@ class Watched(Runnable[Any, Any]):
             channels=inside[READ].args[1],
             input=input,
             namespace=inside.get(NAMESPACE, ""),
+            limit=config["recursion_limit"],
+            writes=_writes(inside[SEND]),
         )
 
 
@@ -160,6 +166,12 @@ def _cancelled(end: BaseException) -> bool:
     """Whether somebody else cancels the task in which a node runs; a node may also raise that itself."""
     task = asyncio.current_task()
     return isinstance(end, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
+
+
+def _writes(send: Callable[..., None]) -> MutableSequence[tuple[str, Any]]:
+    """What a task will have written; of one with a time limit, which is never held, LangGraph shows nothing."""
+    written = getattr(send, "__self__", None)
+    return written if isinstance(written, deque) else []
 
 
 def _packet(metadata: Mapping[str, Any]) -> int | None:

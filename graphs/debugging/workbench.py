@@ -5,6 +5,7 @@ abandoned rollout without turns. Not covered: driving (`session`).
 """
 
 import asyncio
+import sys
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -19,13 +20,15 @@ from tutelage.graphs.batch import STEPS, told
 from tutelage.graphs.debugging.breakpoints import Breakpoints
 from tutelage.graphs.debugging.execution import Execution
 from tutelage.graphs.debugging.keeping import Keeper
-from tutelage.graphs.debugging.recorded_calls import RecordedCalls
+from tutelage.graphs.debugging.mending import check_followed, mended, outline
+from tutelage.graphs.debugging.recorded_calls import RecordedCalls, SharedCalls
 from tutelage.graphs.debugging.shape import Shape
 from tutelage.graphs.debugging.spelling import Tokenizers
 from tutelage.graphs.debugging.stepping import Mode
 from tutelage.graphs.debugging.track import Track
 from tutelage.graphs.debugging.watching import App, watched
 from tutelage.graphs.outcome import judge, plain_state, record
+from tutelage.printable import printable
 from tutelage.tools import Verifier
 from tutelage.traces import Rollout, RolloutRecorder, Run
 from tutelage.traces.resuming import DROPPED
@@ -75,8 +78,11 @@ class Workbench:
         self.breakpoints = Breakpoints(self.shape.nodes, self.shape.fields, log.keep_breakpoints)
         self.loop = LoopThread("tutelage-debug")
         self.tokenizers = Tokenizers()
+        self.shared_calls = SharedCalls()
         self.executions: dict[int, Execution] = {}
         self._taken_up: dict[int, RolloutRecorder] = {}
+        self.notice: str | None = None
+        """What changed in the graph since the session was last opened."""
         self._given = given
         self._context = context
         self._watched = watched(app, patient=True)
@@ -94,15 +100,19 @@ class Workbench:
             raise UserError("the session is closed; debug(graph, store=DIRECTORY) opens a kept one again")
         return self.loop.run(work)
 
-    async def invoke(self) -> Mapping[str, Any]:
+    async def invoke(self, steps: int | None = None) -> Mapping[str, Any]:
         """Run the graph to its end.
 
+        Args:
+            steps: How many super-steps it may take; `None`: as many as it says itself.
+
         Raises:
+            GraphRecursionError: It may take no more.
             UserError: It stopped at a question that nobody answered.
         """
         config: RunnableConfig = {}
-        if "recursion_limit" not in (self.app.config or {}):
-            config["recursion_limit"] = STEPS
+        if steps is not None or "recursion_limit" not in (self.app.config or {}):
+            config["recursion_limit"] = steps or STEPS
         state = await self._watched.ainvoke(self._given, config, context=self._context)
         if isinstance(state, Mapping) and "__interrupt__" in state:
             raise UserError("the graph asks a person, and nobody answers here")
@@ -164,6 +174,8 @@ class Workbench:
         """
         if any(each.name == name for each in self.log.branches()):
             raise UserError(f"there is a branch {name!r} already; give another name")
+        if parent is None:
+            events = [("shape", "", outline(self.shape)), *events]
         recorder = self._begin()
         parent_id = None if parent is None else parent.id
         made = self.log.branch(
@@ -209,6 +221,12 @@ class Workbench:
     ) -> Execution:
         """Start a branch and wait until it is held or has ended; a quiet one is not waited for."""
         made = Execution(self, branch, recorder, mode=mode, quiet=quiet)
+        try:
+            check_followed(made.track, self.shape, self.keeper)
+        except UserError:
+            if all(each.branch != branch.id for each in made.track.visits):
+                self.drop(branch)
+            raise
         self.executions[branch.id] = made
         self.do(self._started(made, wait=not quiet))
         return made
@@ -231,7 +249,10 @@ class Workbench:
         return [turn for visit in track.visits for turn in visit.turns]
 
     def take_up(self) -> None:
-        """Let the branches that have not ended count again; drop what a killed process left of a resampling."""
+        """Let the branches that have not ended count again; drop what a killed process left of a resampling.
+
+        Where the graph is not the one of before, that is said on stderr.
+        """
         for each in self.log.branches():
             rollout = self.run.rollout(each.rollout)
             dropped = each.dropped or (rollout.error or "").startswith(DROPPED)
@@ -239,6 +260,18 @@ class Workbench:
                 self.drop(each)
             elif each.outcome is None and rollout.status not in ("done", "failed"):
                 self._taken_up[each.id] = self.run.resume(each.rollout)
+
+        self._compare()
+
+    def _compare(self) -> None:
+        """Say what changed in the graph since the session was last opened, and write down what it is now."""
+        before, now = self.log.latest_of("shape"), outline(self.shape)
+        if before == now:
+            return
+        self.log.append(self.latest().id, "shape", "", now)
+        self.notice = None if before is None else mended(before, now)
+        if self.notice is not None:
+            print(f"tutelage: {printable(self.notice)}", file=sys.stderr)
 
     def drop(self, branch: LoggedBranch) -> None:
         """Let a branch and its rollout count no more; harmless when done twice."""

@@ -11,6 +11,8 @@ import pytest
 from tutelage.agents import scripted
 from tutelage.errors import UserError
 from tutelage.graphs import Session, debug, self_refine
+from tutelage.graphs.debugging.breakpoints import Where
+from tutelage.graphs.debugging.view import Breakpoint
 
 At = Callable[[Session], str]
 
@@ -220,3 +222,69 @@ def test_a_breakpoint_set_while_the_graph_runs_holds(line: Any, at: At) -> None:
         session.break_before("two")
         thread.join()
         assert at(session) == "before two"
+
+
+def raising(state: Any) -> bool:
+    return bool(state["nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        ("said > 3", "said > 3 cannot be evaluated here (TypeError: '>' not supported"),
+        ("log[7] == ''", "log[7] == '' cannot be evaluated here (IndexError: list index out of range)"),
+        (raising, "raising(state) cannot be evaluated here (KeyError: 'nowhere')"),
+        (lambda state: state["said"] > 3, "a function cannot be evaluated here (TypeError: '>' not"),
+    ],
+)
+def test_a_condition_that_fails_stops_and_says_so_once(line: Any, at: At, when: Any, told: str) -> None:
+    with debug(line(one="1", two="2", three="3"), {"problem": "p", "said": "words"}) as session:
+        made = session.break_on(when=when)
+        stop = session.go()
+        assert stop is not None
+        assert (at(session), stop.breakpoint) == ("after one", made.number)
+        assert told in stop.why
+        assert session.breakpoints() == [made]
+        session.go()
+        assert session.status == "done"
+
+
+def test_a_condition_that_was_mended_says_again_what_fails(line: Any, at: At) -> None:
+    with debug(line(one="1", two="2", three="3"), {"problem": "p", "said": "words"}) as session:
+        made = session.break_on(when="said > 3")
+        session.go()
+        session.change_breakpoint(made.number, when="said > 4")
+        session.go()
+        assert at(session) == "after two"
+
+
+@pytest.mark.parametrize("when", ["count == 1", lambda state: state["count"] == 1])
+def test_a_condition_over_a_field_that_is_not_set_yet_waits_for_it(line: Any, at: At, when: Any) -> None:
+    with debug(line(one="1", two=lambda state: {"count": 1}, three="3"), "p") as session:
+        session.break_on(when=when)
+        session.go()
+        assert at(session) == "after two"
+
+
+def test_what_can_be_asked_for_is_what_a_breakpoint_keeps() -> None:
+    kept = set(Breakpoint.model_fields) - {"node", "number", "enabled", "hits"}
+    assert set(Where.__annotations__) == kept
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        ({"tokens": "many"}, "tokens='many'"),
+        ({"role": 3}, "role=3"),
+        ({"when": 5}, "when=5"),
+        ({"node": "one", "commands": "c"}, "commands='c'"),
+        ({"colour": "red"}, "colour='red'"),
+        ({"temporary": True}, "needs a node"),
+        ({"error": False}, "needs a node"),
+    ],
+)
+def test_a_value_that_no_breakpoint_has_is_refused(line: Any, where: dict[str, Any], why: str) -> None:
+    with debug(line(one="1"), "p") as session:
+        with pytest.raises(UserError, match=why):
+            session.break_on(**where)
+        assert session.breakpoints() == []

@@ -71,11 +71,17 @@ def test_a_misspelt_name_is_told_with_the_nearest() -> None:
         Condition("verdct == 'wrong'", STATE)
 
 
-def test_a_condition_that_fails_for_these_values_does_not_hold() -> None:
+def test_a_condition_that_fails_for_these_values_says_so() -> None:
     condition = Condition("hint > 3", STATE)
-    assert not condition.holds(STATE)
-    with pytest.raises(UserError, match="cannot be evaluated here"):
-        condition.value(STATE)
+    for evaluated in (condition.holds, condition.value):
+        with pytest.raises(UserError, match="cannot be evaluated here: TypeError"):
+            evaluated(STATE)
+
+
+def test_a_condition_over_what_is_not_set_yet_does_not_hold() -> None:
+    condition = Condition("round > 3", STATE)
+    assert not condition.holds({})
+    assert condition.holds({"round": 4})
 
 
 @given(st.text(max_size=40))

@@ -221,13 +221,98 @@ def test_a_node_that_gives_nonsense_fails_with_langgraphs_words(line: Any) -> No
         assert session.error is not None and "nonsense" in session.error
 
 
-def test_a_loop_without_an_end_meets_the_graphs_own_limit(Words: Any) -> None:
+def endless(Words: Any, ran: Ran, ends: int = 99, limit: int = 5) -> Any:
+    """`one` again and again, with a neighbour; it ends by itself at some round."""
     graph: StateGraph[Any, Any, Any, Any] = StateGraph(Words)
-    graph.add_node("one", lambda state: {"log": ["1"]})
+
+    def one(state: Any) -> dict[str, Any]:
+        ran.append("one")
+        return {"log": ["1"], "count": state.get("count", 0) + 1}
+
+    graph.add_node("one", one)
+    graph.add_node("beside", lambda state: {"log": ["beside"]})
     graph.add_edge(START, "one")
-    graph.add_edge("one", "one")
-    with debug(graph.compile().with_config(recursion_limit=5), "p") as session:
+    graph.add_conditional_edges("one", lambda state: END if state["count"] >= ends else ["one", "beside"])
+    return graph.compile().with_config(recursion_limit=limit)
+
+
+def test_at_the_graphs_limit_of_steps_it_holds_with_all_that_was_done_and_fails_when_let_go(
+    Words: Any, at: At
+) -> None:
+    with debug(endless(Words, []), "p") as session:
+        session.go()
+        assert at(session) == "error one"
+        assert session.stop is not None and session.stop.error is not None
+        assert session.stop.error.startswith("GraphRecursionError: the graph has taken 5 steps")
+        assert session.stop.visit.step == 5
+        state = session.state
+        assert (state["count"], state["log"].count("1"), state["log"].count("beside")) == (5, 5, 4)
         session.go()
         assert session.status == "failed"
         assert session.error is not None and "GraphRecursionError" in session.error
-        assert len(session.visits()) == 5
+        assert session.run_record.rollout(session.rollout_id).status == "failed"
+        again = session.fork(at=(session.visits()[-2].number, "after"))
+        again.go()
+        assert at(again) == "error one"
+
+
+def test_more_steps_go_on_from_there_and_run_nothing_again(Words: Any, at: At, tmp_path: Path) -> None:
+    ran: Ran = []
+    graph = endless(Words, ran, ends=8)
+    with debug(graph, "p", store=tmp_path) as session:
+        session.go()
+        state = session.state
+    with debug(graph, store=tmp_path) as session:
+        assert (at(session), session.state, len(ran)) == ("error one", state, 5)
+        session.retry()
+        assert (at(session)[:7], len(ran)) == ("before ", 5)
+    with debug(graph, store=tmp_path) as session:
+        assert (at(session)[:7], len(ran)) == ("before ", 5)
+        session.go()
+        assert (session.status, session.state["count"], len(ran)) == ("done", 8, 8)
+        assert len({visit.key for visit in session.visits()}) == 8 + 7
+
+
+def test_a_limit_that_a_person_raised_is_the_forks_too(Words: Any, at: At) -> None:
+    ran: Ran = []
+    with debug(endless(Words, ran, ends=8), "p") as session:
+        session.go()
+        held = session.fork({"count": 20})
+        assert (at(held), held.state["count"], len(ran)) == ("error one", 20, 5)
+        held.retry()
+        held.go()
+        assert (held.status, held.state["count"], len(ran)) == ("done", 21, 6)
+        session.retry()
+        session.go()
+        fork = session.fork({"count": -5}, at=(session.visits()[-1].number, "after"))
+        fork.go()
+        assert at(fork) == "error one"
+        assert fork.stop is not None and "has taken 10 steps" in (fork.stop.error or "")
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_subgraph_at_its_limit_goes_on_from_there(
+    line: Any, Words: Any, at: At, tmp_path: Path, kept: bool
+) -> None:
+    ran: Ran = []
+    graph = line(team=endless(Words, ran, ends=8), last="last").compile().with_config(recursion_limit=5)
+    session = debug(graph, "p", store=tmp_path)
+    session.go()
+    assert at(session) == "error team"
+    assert session.stop is not None and "the graph inside 'team' has taken 5 steps" in str(session.stop.error)
+    if kept:
+        session.close()
+        session = debug(graph, store=tmp_path)
+        assert (at(session), len(ran)) == ("error team", 5)
+    session.retry()
+    assert (at(session).startswith("before team/"), len(ran)) == (True, 5)
+    session.close()
+    with debug(graph, store=tmp_path) as session:
+        session.go()
+        assert (session.status, session.state["count"], len(ran)) == ("done", 8, 8)
+        assert session.state["log"][-1] == "last"
+
+
+def test_runs_that_nobody_looks_at_fail_at_the_limit(Words: Any) -> None:
+    with debug(endless(Words, []), "p") as session:
+        assert session.resample(2).failed == 2

@@ -23,6 +23,7 @@ from tutelage.graphs import (
     verifier_scorer,
 )
 from tutelage.tools import exact
+from tutelage.traces import Run
 from tutelage.types import Task
 
 At = Callable[[Session], str]
@@ -330,3 +331,28 @@ def test_branches_taught_both_ways_are_taught_as_was_said_last() -> None:
         (row,) = session.run_record.export("dpo", taught=True)
         first = session.run_record.turn(session.turn_id())
         assert row["chosen"][0]["content"] == first.completion
+
+
+@pytest.mark.parametrize("side", ["prompt", "after"])
+def test_many_runs_from_one_point_read_what_they_share_once(
+    monkeypatch: pytest.MonkeyPatch, line: Any, side: str
+) -> None:
+    model, read = scripted(lambda messages, sample: "said"), []
+    whole = Run.calls
+
+    def calls(run: Run, rollout_id: str) -> Any:
+        read.append(rollout_id)
+        return whole(run, rollout_id)
+
+    async def ask(state: Any) -> dict[str, Any]:
+        return {"log": [str((await model.ainvoke("?")).content)]}
+
+    with debug(line(one=ask, two=ask, three=ask), "p") as session:
+        session.go()
+        monkeypatch.setattr(Run, "calls", calls)
+        spread = session.resample(6, at=(2, side))
+        assert read.count(session.rollout_id) == 1
+        assert (spread.n, spread.failed) == (6, 0)
+        fork = session.fork(at=(3, "after"))
+        assert read.count(session.rollout_id) == 2
+        assert fork.visits()[2].turns == session.visits()[2].turns

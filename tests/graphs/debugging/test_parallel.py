@@ -260,3 +260,53 @@ def test_a_kept_session_stays_at_the_branch_that_was_held(
             places.append(at(session))
         assert sorted(places) == ["after left", "after right"]
         assert sorted(ran) == ["quick", "slow"]
+
+
+@pytest.mark.parametrize("first", ["left", "right"])
+@pytest.mark.parametrize("neighbour", ["ended", "runs on"])
+@pytest.mark.parametrize("then", ["goes on", "opened again", "forked"])
+def test_an_edit_after_one_branch_stands_against_what_its_neighbour_writes_there(
+    fan: Any, at: At, tmp_path: Path, first: str, neighbour: str, then: str
+) -> None:
+    ended, edited = threading.Event(), threading.Event()
+
+    def other(state: Any) -> dict[str, Any]:
+        if neighbour == "runs on" and not ended.is_set():
+            edited.wait(10)
+        ended.set()
+        return {"said": "neighbour", "log": ["n"]}
+
+    nodes = {first: "l", "left" if first == "right" else "right": other}
+    graph = fan(**dict(sorted(nodes.items())))
+    session = debug(graph, "p", store=tmp_path)
+    session.break_after(first)
+    session.go()
+    assert at(session) == f"after {first}"
+    if neighbour == "ended":
+        assert ended.wait(10)
+        time.sleep(0.05)
+    if then == "forked":
+        edited.set()
+        session = session.fork({"said": "mine"})
+    else:
+        session.set("said", "mine")
+        edited.set()
+    assert session.state["said"] == "mine"
+    if then == "opened again":
+        session.close()
+        session = debug(graph, store=tmp_path)
+        assert session.state["said"] == "mine"
+    session.go()
+    assert (session.status, session.state["said"]) == ("done", "mine")
+    assert sorted(session.state["log"]) == ["join", "l", "n", "split"]
+    session.close()
+
+
+def test_a_fork_after_one_branch_keeps_its_change_against_the_neighbour(fan: Any) -> None:
+    graph = fan(left="l", right=lambda state: {"said": "neighbour"})
+    with debug(graph, "p") as session:
+        session.go()
+        number = next(each.number for each in session.visits() if each.node == "left")
+        fork = session.fork({"said": "mine"}, at=(number, "after"))
+        fork.go()
+        assert (session.state["said"], fork.state["said"]) == ("neighbour", "mine")

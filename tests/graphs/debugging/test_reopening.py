@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from langchain_core.messages import RemoveMessage
@@ -262,3 +262,68 @@ def test_a_session_without_a_task_is_not_begun(line: Any, tmp_path: Path) -> Non
         debug(line(one="1"), store=tmp_path / "s")
     with debug(line(one="1"), "p", store=tmp_path / "s") as session:
         assert session.stop is not None
+
+
+def test_a_mended_graph_is_told_by_what_is_gone_and_new_once(
+    line: Any, tmp_path: Path, at: At, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Before(TypedDict, total=False):
+        problem: str
+        old: str
+
+    class After(TypedDict, total=False):
+        problem: str
+        new: str
+
+    inner = line(Before, check=lambda state: {}).compile()
+    with debug(line(Before, one=lambda state: {"old": "x"}, team=inner), "p", store=tmp_path) as session:
+        session.until("team")
+        assert session.notice is None
+    mended = line(After, one=lambda state: {}, other=lambda state: {"new": "y"})
+    with debug(mended, store=tmp_path) as session:
+        told = "gone nodes: team, team/check; new node: other; gone field: old; new field: new"
+        assert session.notice is not None and told in session.notice
+        assert session.notice in capsys.readouterr().err
+        assert at(session) == "before other"
+        session.go()
+        assert (session.status, session.state) == ("done", {"problem": "p", "new": "y"})
+    with debug(mended, store=tmp_path) as session:
+        assert (session.notice, capsys.readouterr().err) == (None, "")
+
+
+def forking(Words: Any, how: str, *ways: str) -> Any:
+    """A node that leads to the first of some others, by an edge or by a command."""
+    graph: StateGraph[Any, Any, Any, Any] = StateGraph(Words)
+    if how == "edge":
+        graph.add_node("one", lambda state: {"log": ["one"]})
+        graph.add_conditional_edges("one", lambda state: ways[0], list(ways))
+    else:
+        graph.add_node("one", lambda state: Command(goto=ways[0]), destinations=ways)
+    for way in ways:
+        graph.add_node(way, lambda state, way=way: {"log": [way]})
+    graph.add_edge(START, "one")
+    return graph
+
+
+@pytest.mark.parametrize("how", ["edge", "command"])
+def test_a_record_that_leads_to_a_node_that_is_gone_is_refused_and_left_as_it_is(
+    Words: Any, tmp_path: Path, at: At, how: str
+) -> None:
+    whole, less = forking(Words, how, "left", "right"), forking(Words, how, "right")
+    with debug(whole, "p", store=tmp_path) as session:
+        session.until("left")
+        state = session.state
+    with pytest.raises(UserError, match="leads from 'one' to 'left'"):
+        debug(less, store=tmp_path)
+    with debug(whole, store=tmp_path) as session:
+        assert (at(session), session.state) == ("before left", state)
+        session.go()
+    with debug(less, store=tmp_path) as session:
+        assert session.status == "done"
+        with pytest.raises(UserError, match="leads from 'one' to 'left'"):
+            session.fork(at=(2, "after"))
+        fork = session.fork(at=(1, "before"))
+        fork.go()
+        assert (fork.status, fork.state["log"][-1]) == ("done", "right")
+    with debug(less, store=tmp_path) as session:
+        assert session.branch == "fork-2"

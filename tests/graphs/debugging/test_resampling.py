@@ -1,15 +1,19 @@
 """Many runs from one point: their spread, its interval, and the value of the point."""
 
+import asyncio
 import itertools
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
 
-from tutelage.agents import ChatModel, scripted
+from tutelage.agents import Answer, ChatModel, Request, ScriptedEngine, scripted
 from tutelage.errors import UserError
 from tutelage.graphs import Session, debug, one_shot, self_refine
+from tutelage.graphs.debugging.resampling import Samples
 from tutelage.tools import exact
 from tutelage.traces.report import wilson
 from tutelage.types import Sampling, Task
@@ -215,3 +219,66 @@ def test_a_fork_with_changes_records_no_value_of_what_was_said_before() -> None:
         assert not values(session)
         session.resample(2)
         assert values(session)
+
+
+def told_or_silent(told: int = 3) -> tuple[ChatModel, threading.Event]:
+    """Answers some calls and then none; the event says that the others wait."""
+    calls, silent = itertools.count(1), threading.Event()
+
+    class Engine(ScriptedEngine):
+        async def generate(self, request: Request) -> Answer:
+            if next(calls) > told:
+                silent.set()
+                await asyncio.Event().wait()
+            return await super().generate(request)
+
+    return ChatModel(engine=Engine(lambda messages, sample: "answer: 1")), silent
+
+
+def pausing(session: Session, silent: threading.Event) -> Callable[[], None]:
+    def pause() -> None:
+        silent.wait(20)
+        time.sleep(0.2)
+        session.pause()
+
+    return pause
+
+
+def test_a_pause_ends_a_resampling_with_what_has_ended_and_drops_the_rest(tmp_path: Path) -> None:
+    model, silent = told_or_silent()
+    with debug(one_shot(model), TASK, verifier=exact, store=tmp_path) as session:
+        person = threading.Thread(target=pausing(session, silent))
+        person.start()
+        spread = session.resample(8, name="many")
+        person.join()
+        assert (spread.n, spread.wanted, spread.passed) == (3, 8, 3)
+        assert str(spread).startswith("3 runs of 8, stopped early, 3 passed")
+        assert not values(session)
+        made = [each for each in session.branches() if each.group == "many"]
+        assert sorted(each.dropped for each in made) == [False] * 3 + [True] * 5
+        assert session.run_record.rollouts("running") == [session.run_record.rollout(session.rollout_id)]
+        stop = session.step()
+        assert stop is not None and stop.why == "step", "the pause was the resampling's, not the branch's"
+
+
+def test_a_resampling_that_is_stopped_before_anything_ended_has_no_share() -> None:
+    model, silent = told_or_silent(0)
+    with debug(self_refine(model, rounds=2), TASK, verifier=exact) as session:
+        person = threading.Thread(target=pausing(session, silent))
+        person.start()
+        spread = session.resample(4)
+        person.join()
+        assert (spread.n, spread.wanted, spread.passed, spread.mean) == (0, 4, None, None)
+
+
+def test_an_interrupt_leaves_no_sample_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, _ = told_or_silent()
+    with debug(one_shot(model), TASK, verifier=exact) as session:
+        monkeypatch.setattr(Samples, "settled", lambda samples: _interrupt())
+        with pytest.raises(KeyboardInterrupt):
+            session.resample(8)
+        assert len(session.run_record.rollouts("running")) == 1
+
+
+def _interrupt() -> Any:
+    raise KeyboardInterrupt

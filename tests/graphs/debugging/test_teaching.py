@@ -1,9 +1,4 @@
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,9 +25,6 @@ from tutelage.traces.export import FORMATS
 from tutelage.traces.lesson_writing import LessonWriter
 from tutelage.training import Evaluation, select
 
-ROOT = Path(__file__).parents[3]
-WRITER = Path(__file__).with_name("killed_teacher.py")
-TRAINING = Path(__file__).with_name("taught_training.py")
 SETTINGS = {"verifier": {"kind": "Exact", "name": "exact"}}
 TASK = Task(id="t1", problem="What is 6 times 7?", reference="42", family="products")
 HOSTILE = "\ud83d alone, \0, \x1b[31mred, \u2028 é😀\n\nanswer: 42"
@@ -555,40 +547,44 @@ def test_a_lesson_that_cannot_be_written_whole_leaves_nothing(
     assert not lessons(run) and not run.rollouts("abandoned") and not run.scores(subject="turn")
 
 
-@pytest.mark.slow
-def test_a_killed_teacher_leaves_whole_lessons_and_all_that_it_was_told_of(directory: Path) -> None:
-    chance = random.Random(0)
-    with Store.open(directory).start_run(SETTINGS) as run:
-        turns = [solve(run, f"answer: {at}", repeat=at)[0] for at in range(400)]
-    told: set[str] = set()
-    for _ in range(8):
-        child = subprocess.Popen([sys.executable, WRITER, directory], stdout=subprocess.PIPE)
-        assert child.stdout is not None and child.stdout.readline() == b"ready\n"
-        time.sleep(0.05 + 0.3 * chance.random())
-        os.kill(child.pid, signal.SIGKILL)
-        lines = child.stdout.read().split(b"\n")
-        child.wait()
-        child.stdout.close()
-        told |= {line.decode() for line in lines[:-1]}
-    with Run.open(directory) as run:
-        found = {lesson.others[0]: lesson for lesson in lessons(run)}
-        assert told <= found.keys()
-        assert 8 < len(found) <= len(turns)
-        assert len(run.rollouts("abandoned")) == len(found)
-        pairs = {row["turn_id"]: row["rejected_turn_id"] for row in rows(run, "dpo")}
-        assert pairs == {made: lesson.turn_id for made, lesson in found.items()}
-        assert len(rows(run, "kto")) == 2 * len(found)
-        assert len(rows(run, "sft", deduplicate=False)) == len(found)
+def rows_read(run: Run, action: Callable[[], object]) -> int:
+    """How many rows of the record an action reads."""
+    read: list[None] = []
+
+    def counted(cursor: object, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        read.append(None)
+        return row
+
+    connection = run._store.database._connection
+    connection.row_factory = counted
+    try:
+        action()
+    finally:
+        connection.row_factory = None
+    return len(read)
 
 
-@pytest.mark.slow
-def test_each_kind_of_row_is_read_by_its_trainer(tmp_path: Path) -> None:
-    command = [sys.executable, str(TRAINING), str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert set(found) == {"sft", "sft/tokens", "dpo", "reward", "kto", "prm"}
-    for name, numbers in found.items():
-        assert numbers["rows"] > 1, name
-        assert numbers["loss"] == pytest.approx(numbers["independent"], rel=1e-4, abs=1e-6)
-        assert numbers["loss_matches"] and numbers["updated"] and numbers["lineage_survives"], name
+def test_a_lesson_reads_no_more_after_hundreds_of_others(run: Run) -> None:
+    first, *others = (solve(run, "answer: 41", "answer: 42", repeat=at) for at in range(60))
+
+    def reads() -> list[int]:
+        one, other = first
+        return [
+            rows_read(run, lambda: accept(run, one.id)),
+            rows_read(run, lambda: reject(run, one.id)),
+            rows_read(run, lambda: rank(run, [other.id, one.id])),
+            rows_read(run, lambda: label_step(run, one.id, 1, True)),
+            rows_read(run, lambda: correct(run, one.id, "answer: 6 * 7")),
+            rows_read(run, lambda: forget(run, one.id)),
+        ]
+
+    reads()
+    # What was said of a turn before stays on record, and is read when something new is said of the same turn.
+    again = [later - before for before, later in zip(*(reads() for _ in range(2)), strict=True)]
+    before = reads()
+    for one, other in others:
+        accept(run, other.id)
+        rank(run, [other.id, one.id])
+        correct(run, one.id, "answer: 7 * 6")
+    assert len(lessons(run)) >= 3 * len(others)
+    assert [later - known for later, known in zip(reads(), before, strict=True)] == again

@@ -6,18 +6,20 @@ controls: more spoilt rollouts resampled, and a training without the corrections
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from examples import debugging_story as story
 
-from benchmarks.storytelling.exam import Exam, compared, examine, solved
+from benchmarks.storytelling.exam import compared, described, examine, heldout, solved
 from benchmarks.storytelling.render import render
 from tutelage.agents import ChatModel, connect
 from tutelage.graphs import Spread
 from tutelage.training import train_sft
 from tutelage.training.policies import local_directory
+from tutelage.types import Task
 
 __all__ = ["configure", "render", "run"]
 
@@ -35,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    exam = Exam.of(12, 4, 4) if args.quick else Exam.of(300, 100, 200)
+    exam = heldout(4 if args.quick else 100)
     sizes = story.QUICK if args.quick else story.Sizes()
     folder = args.out / "quick" if args.quick else args.out
     found = []
@@ -50,13 +52,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "class_errors_before": first["class"]["errors_before"],
         "class_errors_after": first["class"]["errors_after"],
         "p": first["class"]["p"],
-        "heldout": exam.described(),
+        "heldout": described(exam),
         "seeds": found,
     }
 
 
 def tell(
-    model: ChatModel, folder: Path, exam: Exam, sizes: story.Sizes, seed: int, *, controls: bool
+    model: ChatModel, folder: Path, exam: Sequence[Task], sizes: story.Sizes, seed: int, *, controls: bool
 ) -> dict[str, Any]:
     """The story once, from the first rollout to the exam."""
     base = local_directory(model)
@@ -68,26 +70,20 @@ def tell(
             caught.append({"problem": session.task.problem, **resampled(as_it_was, edited)})
             if nth == 0:
                 story.teach(model, session)
-                taught += story.rows_of(session.run_record, exam.tasks, taught=True)
-    story.teach_batch(model, folder / "long")
-    story.mark_ordinary(folder / "ordinary")
-    taught += story.rows_of(folder / "long", exam.tasks, taught=True)
-    long, ordinary = (
-        story.rows_of(folder / name, exam.tasks, verifier=story.MARK) for name in ("long", "ordinary")
-    )
-    say(
-        f"seed {seed}: {len(taught)} corrections, {len(long)} true reviews of long chains, {len(ordinary)} ordinary"
-    )
-    own = solved(model, (*exam.long, *exam.ordinary))
+                taught += story.rows_of(session.run_record, exam, taught=True)
+    story.teach_batch(model, folder / "laid-out")
+    story.mark_all(folder / "plain")
+    taught += story.rows_of(folder / "laid-out", exam, taught=True)
+    true, plain = (story.rows_of(folder / name, exam, verifier=story.MARK) for name in ("laid-out", "plain"))
+    say(f"seed {seed}: {len(taught)} corrections, {len(true)} true reviews, {len(plain)} plain answers")
+    own = solved(model, exam)
     before = examine(model, exam, own)
-    model.reload(train_sft(base, taught + long + ordinary, folder / "policy", story.TRAINING))
+    model.reload(train_sft(base, taught + true + plain, folder / "policy", story.TRAINING))
     after = examine(model, exam, own)
-    found: dict[str, Any] = {
-        "rows": {"corrections": len(taught), "true": len(long), "ordinary": len(ordinary)}
-    }
+    found: dict[str, Any] = {"rows": {"corrections": len(taught), "true": len(true), "plain": len(plain)}}
     found |= {"caught": caught, **compared(exam, before, after)}
     if controls:
-        model.reload(train_sft(base, ordinary, folder / "control", story.TRAINING))
+        model.reload(train_sft(base, plain, folder / "control", story.TRAINING))
         found["control"] = compared(exam, before, examine(model, exam, own))
     return found
 

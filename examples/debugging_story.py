@@ -2,45 +2,41 @@
 
     python examples/debugging_story.py [--model vllm:DIR] [--quick]
 
-The embedded model has learnt chains of at most six operations. Of longer ones its reviewer calls right solutions wrong,
-and the loop spoils them. Everything is kept in runs/debugging-story (with --quick: runs/debugging-look), so that
-`tutelage studio` can open it; the folder must not be there yet. docs/story.md tells the same with figures.
+A node of this graph lays solutions out as Markdown, which wants an empty line between two lines. The reviewer has never
+seen such solutions: it calls right ones wrong, and the loop spoils them. Everything is kept in runs/debugging-story (with
+--quick: runs/debugging-look), so that `tutelage studio` can open it; the folder must not be there yet. docs/story.md
+tells the same with figures.
 """
 
 import argparse
 import asyncio
-import re
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import ceil
 from pathlib import Path
-from random import Random
 from typing import Any, TypeVar
 
-from tutelage.agents import ChatModel, Prompt, Reviewer, connect
+from langgraph.graph import END, START, StateGraph
+
+from tutelage.agents import ChatModel, Prompt, Refiner, Reviewer, Solver, connect
 from tutelage.agents.roles.reviewer import Review, read_verdict
 from tutelage.errors import UserError
-from tutelage.graphs import Session, Spread, debug, rollout, self_refine
+from tutelage.graphs import LoopState, Session, Spread, debug, rollout, self_refine
 from tutelage.graphs.debugging.teaching import Lessons
-from tutelage.tools import make_tasks, step_checker, steps
-from tutelage.tools.families import Split, family_of, split_of
-from tutelage.tools.families.arithmetic import apply, describe, draw_operation, parse
+from tutelage.tools import make_tasks, step_checker
+from tutelage.tools.families import Split, family_of
 from tutelage.traces import Run, Store, Turn
 from tutelage.training import SftSettings, mcnemar, newcombe, train_sft
 from tutelage.training.policies import local_directory
 from tutelage.types import Sampling, Score, Task
 
-SAMPLING = Sampling(temperature=1.0, max_tokens=400)
+SAMPLING = Sampling(temperature=1.0, max_tokens=320)
 ROUNDS = 2
-LENGTHS = (7, 8)
-"""Operations of the chains that the model does not know."""
-ORDINARY = {"arithmetic": 4, "equations": 5, "countdown": 2}
-"""Families and difficulties that it knows."""
-PART = 4
-"""Operations that the edited prompt shows at once."""
+FAMILIES = {"arithmetic": 4, "equations": 5, "countdown": 2}
+"""Families of tasks, and how difficult."""
 MARK = "checked"
 """The score of answers that an exact check found right."""
+TRIES = 4
+"""Reviews of which one must be true to be taught."""
 TRAINING = SftSettings(epochs=6, batch_size=32, learning_rate=8e-4)
 
 Result = TypeVar("Result")
@@ -48,17 +44,17 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything."""
+    """How many tasks of each family, and how many samples."""
 
-    long: int = 400
-    """Training tasks beyond what the model knows."""
-    ordinary: int = 60
-    """Training tasks within it, of each family."""
-    heldout: int = 300
+    laid_out: int = 200
+    """Training tasks for the graph with the mistake."""
+    plain: int = 60
+    """Training tasks for the same loop without the layout."""
+    heldout: int = 100
     resamples: int = 32
 
 
-QUICK = Sizes(long=12, ordinary=4, heldout=12, resamples=8)
+QUICK = Sizes(laid_out=6, plain=2, heldout=4, resamples=8)
 
 
 def main() -> None:
@@ -68,7 +64,8 @@ def main() -> None:
     args = parser.parse_args()
     sizes = QUICK if args.quick else Sizes()
     folder = Path("runs/debugging-look" if args.quick else "runs/debugging-story")
-    heldout = long_chains(sizes.heldout, seed=0, split="heldout")
+    heldout = tasks_of(sizes.heldout, seed=0, split="heldout")
+    right = [(task, as_markdown(task.solution or "")) for task in heldout]
 
     with connect(args.model, sampling=SAMPLING) as model:
         go_wrong(model, folder, sizes)
@@ -78,33 +75,59 @@ def main() -> None:
             print(f"as it was: {as_it_was}\nedited: {edited}\ngain: {edited.against(as_it_was)}")
             teach(model, session)
             rows = rows_of(session.run_record, heldout, taught=True)
-        teach_batch(model, folder / "long")
-        mark_ordinary(folder / "ordinary")
-        rows += rows_of(folder / "long", heldout, taught=True)
-        rows += rows_of(folder / "long", heldout, verifier=MARK)
-        rows += rows_of(folder / "ordinary", heldout, verifier=MARK)
+        teach_batch(model, folder / "laid-out")
+        mark_all(folder / "plain")
+        rows += rows_of(folder / "laid-out", heldout, taught=True)
+        rows += rows_of(folder / "laid-out", heldout, verifier=MARK)
+        rows += rows_of(folder / "plain", heldout, verifier=MARK)
 
-        before = reviews(model, [(task, task.solution or "") for task in heldout])
+        before = reviews(model, right)
         model.reload(train_sft(local_directory(model), rows, folder / "policy", TRAINING))
-        after = reviews(model, [(task, task.solution or "") for task in heldout])
+        after = reviews(model, right)
     print(difference(before, after))
 
 
+def as_markdown(solution: str) -> str:
+    """Lay a solution out: an empty line between two lines, which Markdown would join otherwise."""
+    return "\n\n".join(line for line in solution.splitlines() if line.strip())
+
+
+def as_written(solution: str) -> str:
+    """The same without the empty lines, as solvers write it."""
+    return "\n".join(line for line in solution.splitlines() if line.strip())
+
+
+def laid_out(model: ChatModel) -> StateGraph[LoopState]:
+    """Solve, lay out, review; refine and lay out again while the review says "wrong"."""
+
+    def layout(state: LoopState) -> LoopState:
+        return {"solution": as_markdown(state["solution"])}
+
+    def after_review(state: LoopState) -> str:
+        return "refiner" if state["verdict"] == "wrong" and state["round"] < ROUNDS else END
+
+    graph = StateGraph(LoopState)
+    graph.add_node("solver", Solver(model))
+    graph.add_node("layout", layout)
+    graph.add_node("reviewer", Reviewer(model))
+    graph.add_node("refiner", Refiner(model))
+    graph.add_edge(START, "solver")
+    graph.add_edge("solver", "layout")
+    graph.add_edge("layout", "reviewer")
+    graph.add_conditional_edges("reviewer", after_review, ["refiner", END])
+    graph.add_edge("refiner", "layout")
+    return graph
+
+
 def go_wrong(model: ChatModel, folder: Path, sizes: Sizes, seed: int = 0) -> None:
-    """Roll out: tasks that are too long for the reviewer, and others to keep what it knows."""
+    """Roll out training tasks: with the layout, and without it to keep what the model knows."""
     if folder.exists():
         raise UserError(f"{str(folder)!r} is there already; move it away, the story begins at its beginning")
-    graph = self_refine(model, ROUNDS)
-    with rollout(
-        graph, long_chains(sizes.long, seed, "train"), verifier=step_checker, store=folder / "long"
-    ) as run:
+    tasks = tasks_of(sizes.laid_out, 2000 + seed, "train")
+    with rollout(laid_out(model), tasks, verifier=step_checker, store=folder / "laid-out") as run:
         print(run.report())
-    ordinary = [
-        task
-        for family, difficulty in ORDINARY.items()
-        for task in make_tasks(family, difficulty, sizes.ordinary, 2000 + seed)
-    ]
-    rollout(graph, ordinary, verifier=step_checker, store=folder / "ordinary").close()
+    others = tasks_of(sizes.plain, 3000 + seed, "train")
+    rollout(self_refine(model, ROUNDS), others, verifier=step_checker, store=folder / "plain").close()
 
 
 def called_wrong(state: Mapping[str, Any]) -> bool:
@@ -114,15 +137,15 @@ def called_wrong(state: Mapping[str, Any]) -> bool:
 
 def caught(model: ChatModel, folder: Path, nth: int = 0) -> Session:
     """Replay a rollout that the mistake spoilt, from its record, until the breakpoint holds it."""
-    with Run.open(folder / "long") as run:
+    with Run.open(folder / "laid-out") as run:
         spoilt = rollouts_with_the_mistake(run)
     if len(spoilt) <= nth:
         raise UserError("the reviewer called too few right solutions wrong; roll out more tasks")
     session = debug(
-        self_refine(model, ROUNDS),
+        laid_out(model),
         verifier=step_checker,
         store=folder / (f"session-{nth}" if nth else "session"),
-        run=folder / "long",
+        run=folder / "laid-out",
         rollout=spoilt[nth],
     )
     session.break_on("reviewer", when=called_wrong)
@@ -137,13 +160,10 @@ def where(session: Session) -> str:
 
 
 def compare_prompts(session: Session, n: int) -> tuple[Spread, Spread]:
-    """Ask for the review n times as it was, and n times with a prompt that shows the doubted part alone."""
+    """Ask for the review n times as it was, and n times with a prompt that has no empty lines in the solution."""
     assert session.stop is not None
     visit, state = session.stop.visit.number, session.state
-    doubted = [
-        each for each in in_parts(state["problem"], state["solution"]) if each.before < (state["step"] or 1)
-    ]
-    edited = Prompt.load("reviewer").render(problem=doubted[-1].problem, solution=doubted[-1].solution)
+    edited = Prompt.load("reviewer").render(problem=state["problem"], solution=as_written(state["solution"]))
     return (
         session.resample(n, at=visit, name="as-it-was"),
         session.resample(n, at=visit, prompt=edited, name="edited"),
@@ -151,27 +171,36 @@ def compare_prompts(session: Session, n: int) -> tuple[Spread, Spread]:
 
 
 def teach(model: ChatModel, session: Session) -> None:
-    """Write down what the review should have said: the reviews of all parts, as one review of the whole."""
+    """Write down what the review should have said: a true review of the solution as it was written."""
     assert session.stop is not None
-    review = wait_for(review_in_parts(Reviewer(model), session.state["problem"], session.state["solution"]))
-    if review is not None and review.verdict == "right":
-        session.correct(review.text, session.stop.visit.turns[-1])
+    task = Task.model_validate(session.state["task"])
+    (review,) = true_reviews(model, [(task, session.state["solution"])])
+    if review is None:
+        raise UserError(f"not one of {TRIES} reviews of the plain solution is true; catch another rollout")
+    session.correct(review, session.stop.visit.turns[-1])
 
 
 def teach_batch(model: ChatModel, run: Path) -> None:
-    """The same for all false reviews of a run; a correction must be true. True reviews are marked as they are."""
-    reviewer = Reviewer(model)
+    """The same for all false reviews of a run. True reviews are marked as they are."""
     with Lessons(run) as lessons:
         false = mark_reviews(lessons.run)
-        better = wait_for(
-            together([review_in_parts(reviewer, task.problem, solution) for _, task, solution in false])
-        )
-        for (turn, task, solution), review in zip(false, better, strict=True):
-            if review is not None and is_true(task, solution, review):
-                lessons.correct(turn.id, review.text, who="teacher")
+        better = true_reviews(model, [(task, solution) for _, task, solution in false])
+        for (turn, _, _), review in zip(false, better, strict=True):
+            if review is not None:
+                lessons.correct(turn.id, review, who="teacher")
 
 
-def mark_ordinary(folder: Path) -> None:
+def true_reviews(model: ChatModel, cases: Sequence[tuple[Task, str]]) -> list[str | None]:
+    """Review solutions without empty lines, and keep of each the first review that an exact check finds true."""
+    reviewer = Reviewer(model)
+    tries = together([reviewer.reviews(task.problem, as_written(text), TRIES) for task, text in cases])
+    return [
+        next((review.text for review in found if is_true(task, text, review)), None)
+        for (task, text), found in zip(cases, asyncio.run(tries), strict=True)
+    ]
+
+
+def mark_all(folder: Path) -> None:
     """Mark all that is right in a run, of all roles, so that it is not forgotten."""
     with Store.open(folder) as store, store.run() as run:
         tasks = {each.id: each.task for each in run.rollouts("done")}
@@ -195,33 +224,23 @@ def difference(before: Sequence[Review], after: Sequence[Review]) -> str:
     pairs = [(b.verdict == "right", a.verdict == "right") for b, a in zip(before, after, strict=True)]
     both, spoilt, mended = (pairs.count(pair) for pair in ((True, True), (True, False), (False, True)))
     wrong = len(pairs) - both - spoilt - mended
-    low, high = newcombe(both, spoilt, mended, wrong)
+    low, high = (-100 * each for each in reversed(newcombe(both, spoilt, mended, wrong)))
     return (
-        f"of {len(pairs)} right solutions of held-out tasks {wrong + mended} were called wrong, now {wrong + spoilt}: "
-        f"{100 * (spoilt - mended) / len(pairs):+.1f} points [{-100 * high:+.1f}, {-100 * low:+.1f}], "
+        f"of {len(pairs)} right solutions of held-out tasks {wrong + mended} were not called right, "
+        f"now {wrong + spoilt}: {100 * (spoilt - mended) / len(pairs):+.1f} points [{low:+.1f}, {high:+.1f}], "
         f"McNemar p = {mcnemar(spoilt, mended):.2g}"
     )
 
 
-# What the story needs to know about chains, solutions and reviews.
+# What the story needs to know about tasks, solutions and reviews.
 
 
-def long_chains(count: int, seed: int, split: Split, lengths: Sequence[int] = LENGTHS) -> list[Task]:
-    """Chains of arithmetic longer than the family's dial goes, of one of its splits."""
-    rng = Random(f"long chains/{split}/{seed}")
-    tasks: dict[str, Task] = {}
-    while len(tasks) < count:
-        length = lengths[len(tasks) % len(lengths)]
-        start = value = rng.randint(6, 49)
-        operations: list[tuple[str, int]] = []
-        for _ in range(length):
-            operations.append(draw_operation(rng, value, 99))
-            value = apply(value, *operations[-1])
-        task = describe(start, operations, difficulty=length)
-        if split_of(task) == split:
-            name = f"chain-{length}-{split}-{seed}-{len(tasks)}"
-            tasks[task.problem] = task.model_copy(update={"id": name})
-    return list(tasks.values())
+def tasks_of(per_family: int, seed: int, split: Split) -> list[Task]:
+    return [
+        task
+        for family, difficulty in FAMILIES.items()
+        for task in make_tasks(family, difficulty, per_family, seed, split=split)
+    ]
 
 
 def is_right(task: Task, solution: str) -> bool:
@@ -235,13 +254,15 @@ def is_true(task: Task, solution: str, review: Review) -> bool:
 
 
 def recorded_reviews(run: Run) -> Iterator[tuple[Turn, Task, str, Review]]:
-    """Every review on record, with its task and the solution that it is about."""
+    """Every review on record, with its task and the solution that it is about: the last one before it."""
     tasks = {each.id: each.task for each in run.rollouts("done")}
-    turns = {turn.id: turn for turn in run.turns()}
-    for turn in turns.values():
-        if turn.role == "reviewer" and turn.rollout_id in tasks:
+    solutions: dict[str, str] = {}
+    for turn in run.turns():
+        if turn.role != "reviewer":
+            solutions[turn.rollout_id] = turn.completion
+        elif turn.rollout_id in tasks:
             review = Review(*read_verdict(turn.completion), turn.completion, turn.id)
-            yield turn, tasks[turn.rollout_id], turns[turn.parents[0]].completion, review
+            yield turn, tasks[turn.rollout_id], solutions[turn.rollout_id], review
 
 
 def rollouts_with_the_mistake(run: Run) -> list[str]:
@@ -272,69 +293,14 @@ def mark(run: Run, turn: Turn) -> None:
     run.score(turn.rollout_id, score, subject="turn", subject_id=turn.id)
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some lines of a solution, as a short problem of their own."""
-
-    before: int
-    """Lines of the whole before them."""
-    lines: int
-    """Lines of the whole among them."""
-    problem: str
-    solution: str
-
-
-def in_parts(problem: str, solution: str) -> list[Part]:
-    """Cut a chain into short ones, each from the value that the solution has reached."""
-    value, operations = parse(problem)
-    lines = steps(solution)
-    count = ceil(len(operations) / PART)
-    cuts = [round(part * len(operations) / count) for part in range(count + 1)]
-    parts: list[Part] = []
-    for start, end in pairwise(cuts):
-        last = end == len(operations)
-        shown = lines[start:] if last else lines[start:end]
-        (op, b), *rest = operations[start:end]
-        short = f"Compute {value} {op} {b}" + "".join(f", then {op} {b}" for op, b in rest) + "."
-        reached = re.search(r"=(\d{1,9})$", shown[-1]) if shown else None
-        if not shown or (reached is None and not last):
-            break
-        value = int(reached[1]) if reached else value
-        told = shown if last else [*shown, f"answer: {value}"]
-        parts.append(Part(start, len(shown), short, "\n".join(told)))
-    return parts
-
-
-async def review_in_parts(reviewer: Reviewer, problem: str, solution: str) -> Review | None:
-    """Review every part by itself and join what is said, renumbered; `None` where it does not fit together."""
-    parts = in_parts(problem, solution)
-    said: list[str] = []
-    for part, review in zip(
-        parts, await together([reviewer.review(p.problem, p.solution) for p in parts]), strict=True
-    ):
-        lines = [line.partition(": ")[2] for line in review.text.splitlines()[:-1]]
-        here = review.step or part.lines
-        if review.verdict == "none" or len(lines) < here or here > part.lines + (part is parts[-1]):
-            return None
-        said += [f"{part.before + at}: {line}" for at, line in enumerate(lines[:here], start=1)]
-        if review.verdict == "wrong":
-            text = "\n".join([*said, f"verdict: wrong at step {part.before + here}"])
-            return Review("wrong", part.before + here, text, None)
-    return Review("right", None, "\n".join([*said, "verdict: right"]), None) if parts else None
-
-
 def reviews(model: ChatModel, cases: Sequence[tuple[Task, str]]) -> list[Review]:
     """One review of each solution."""
     reviewer = Reviewer(model)
-    return wait_for(together([reviewer.review(task.problem, solution) for task, solution in cases]))
+    return asyncio.run(together([reviewer.review(task.problem, solution) for task, solution in cases]))
 
 
 async def together(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
     return list(await asyncio.gather(*work))
-
-
-def wait_for(work: Coroutine[Any, Any, Result]) -> Result:
-    return asyncio.run(work)
 
 
 if __name__ == "__main__":

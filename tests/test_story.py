@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from tutelage.agents import scripted
-from tutelage.tools.families import FAMILIES, split_of
-from tutelage.tools.families.arithmetic import describe, parse
+from tutelage.tools import make_tasks
+from tutelage.tools.families import family_of
 from tutelage.types import Task
 
 ROOT = Path(__file__).parent.parent
-CHAIN = "Compute 2 + 11, then - 5, then * 5, then - 23, then * 5, then - 31, then - 10, then - 9."
 
 
 @pytest.fixture
@@ -27,68 +26,56 @@ def benchmarks(story: Any) -> Any:
     return importlib.import_module("benchmarks.__main__")
 
 
-def chain() -> Task:
-    return describe(*parse(CHAIN), 8).model_copy(update={"id": "chain"})
+def one() -> Task:
+    (task,) = make_tasks("arithmetic", 3, 1, seed=0)
+    return task
 
 
-def reviewed(problem: str, solution: str) -> str:
-    return FAMILIES["arithmetic"].review(describe(*parse(problem), 1), solution)
-
-
-def exact_reviewer(story: Any) -> Any:
-    """A reviewer that makes no mistake on what it is shown."""
+def reviewer(story: Any, exact: bool) -> Any:
+    """A model that reviews without a mistake what has no empty lines, or says nothing that can be read."""
 
     def answer(messages: Any, sample: int) -> str:
-        shown = re.fullmatch(r"Problem: (.*?)\n\nSolution:\n(.*?)\n\n.*", messages[-1]["content"], re.DOTALL)
-        assert shown is not None
-        return reviewed(shown[1], shown[2])
+        shown = re.fullmatch(
+            r"Problem: (.*?)\n\nSolution:\n(.*?)\n\nCheck.*", messages[-1]["content"], re.DOTALL
+        )
+        assert shown is not None and "\n\n" not in shown[2]
+        return family_of(one()).review(one(), shown[2]) if exact else "no verdict"
 
-    return story.Reviewer(scripted(answer))
-
-
-def test_a_part_is_a_short_chain_of_its_own(story: Any) -> None:
-    task = chain()
-    parts = story.in_parts(task.problem, task.solution)
-    assert [len(parse(part.problem)[1]) for part in parts] == [4, 4]
-    assert all("verdict: right" in reviewed(part.problem, part.solution) for part in parts)
+    return scripted(answer)
 
 
-def test_true_reviews_of_the_parts_join_into_the_true_review_of_the_whole(story: Any) -> None:
-    task = chain()
-    reviewer = exact_reviewer(story)
-    lines = str(task.solution).splitlines()
-    for at in range(len(lines) - 1):
-        wrong = "\n".join([*lines[:at], lines[at] + "0", *lines[at + 1 :]])
-        joined = story.wait_for(story.review_in_parts(reviewer, task.problem, wrong))
-        assert story.is_true(task, wrong, joined)
-        assert joined.text == FAMILIES["arithmetic"].review(task, wrong)
-    whole = story.wait_for(story.review_in_parts(reviewer, task.problem, task.solution))
-    assert whole.text == FAMILIES["arithmetic"].review(task, str(task.solution))
+def test_a_layout_changes_lines_and_nothing_that_they_say(story: Any) -> None:
+    solution = str(one().solution)
+    shown = story.as_markdown(solution)
+    assert shown.count("\n") == 2 * solution.count("\n") > 0
+    assert story.as_markdown(shown) == shown
+    assert story.as_written(shown) == solution
+    assert story.is_right(one(), shown)
 
 
-@pytest.mark.parametrize("said", ["", "verdict: right", "no verdict", "1: x\nverdict: wrong at step 9"])
-def test_a_review_of_a_part_that_cannot_be_read_teaches_nothing(story: Any, said: str) -> None:
-    reviewer = story.Reviewer(scripted(lambda messages, sample: said))
-    task = chain()
-    assert story.wait_for(story.review_in_parts(reviewer, task.problem, task.solution)) is None
+def test_the_graph_shows_its_reviewer_what_is_laid_out(story: Any) -> None:
+    task, seen = one(), []
+
+    def answer(messages: Any, sample: int) -> str:
+        seen.append(messages[-1]["content"])
+        return str(task.solution) if "Solution:" not in seen[-1] else "verdict: right"
+
+    story.laid_out(scripted(answer)).compile().invoke({"problem": task.problem, "round": 0})
+    assert story.as_markdown(task.solution) in seen[-1]
 
 
-@pytest.mark.parametrize("solution", ["", "answer: 3", "2+11=13", "nonsense\nand more\nof it\nhere\n\n"])
-def test_a_solution_that_is_no_chain_has_no_parts_beyond_what_it_shows(story: Any, solution: str) -> None:
-    assert len(story.in_parts(CHAIN, solution)) <= 1
-
-
-def test_long_chains_are_of_one_split_and_of_all_lengths(story: Any) -> None:
-    tasks = story.long_chains(9, seed=0, split="heldout")
-    assert {split_of(task) for task in tasks} == {"heldout"}
-    assert {task.difficulty for task in tasks} == set(story.LENGTHS)
-    assert tasks == story.long_chains(9, seed=0, split="heldout")
-    assert all(story.is_right(task, task.solution) for task in tasks)
+def test_only_a_review_that_is_true_is_taught(story: Any) -> None:
+    task = one()
+    solution = story.as_markdown(task.solution)
+    assert story.true_reviews(reviewer(story, exact=True), [(task, solution)]) == [
+        family_of(task).review(task, str(task.solution))
+    ]
+    assert story.true_reviews(reviewer(story, exact=False), [(task, solution)]) == [None]
 
 
 def test_the_breakpoint_holds_at_right_solutions_called_wrong_alone(story: Any) -> None:
-    task = chain()
-    state = {"task": task.model_dump(mode="json"), "solution": task.solution}
+    task = one()
+    state = {"task": task.model_dump(mode="json"), "solution": story.as_markdown(task.solution)}
     assert story.called_wrong({**state, "verdict": "wrong"})
     assert not story.called_wrong({**state, "verdict": "right"})
     assert not story.called_wrong({**state, "solution": "2+11=13", "verdict": "wrong"})
@@ -109,10 +96,10 @@ def test_the_story_is_told_from_the_false_verdict_to_the_exam(
     out = str(tmp_path / "story")
     assert benchmarks.main(["story", "--quick", "--model", "embedded+transformers", "--out", out]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert (told["resamples"], told["heldout"]["long"]) == (8, 12)
+    assert (told["resamples"], told["heldout"]["tasks"]) == (8, 12)
     assert told["interval"][0] <= told["gain"] <= told["interval"][1]
     assert told["class_errors_after"] <= 12 and 0 < told["class_errors_before"] <= 12
     assert 0 < told["p"] <= 1
     rows = told["seeds"][0]["rows"]
     assert min(rows.values()) > 0
-    assert "long chains" in importlib.import_module("benchmarks.story").render(told)
+    assert "laid out" in importlib.import_module("benchmarks.story").render(told)

@@ -6,14 +6,13 @@ from typing import Any
 __all__ = ["render"]
 
 QUESTIONS = {
-    "class": "right solution of a chain of 7 or 8 operations, not called right",
-    "longer": "the same for 9 and 10 operations, which no row had",
-    "opposite": "wrong solution of a chain of 7 or 8, called right",
-    "ordinary_verdicts": "false verdict on an ordinary task",
-    "ordinary_solved": "ordinary task not solved in one shot",
-    "ordinary_loop": "ordinary task not solved by the loop",
-    "long_solved": "chain of 7 or 8 not solved in one shot",
-    "long_loop": "chain of 7 or 8 not solved by the loop",
+    "class": "right solution, laid out, not called right",
+    "opposite": "wrong solution, laid out, called right",
+    "plain_right": "right solution as written, not called right",
+    "plain_verdicts": "false verdict on the model's own solution as written",
+    "solved": "task not solved in one shot",
+    "loop_plain": "task not solved by the loop",
+    "loop_laid_out": "task not solved by the loop with the layout",
 }
 
 
@@ -34,11 +33,11 @@ def render(result: Mapping[str, Any]) -> str:
     for name, text in QUESTIONS.items():
         cells = " | ".join(change(seed[name]) for seed in seeds)
         lines.append(f"| {text} | {first[name]['n']} | {cells} |")
-    lengths = ", ".join(
-        f"{length}: {found['errors_before']} → {found['errors_after']} of {found['n']}"
-        for length, found in first["by_length"].items()
+    families = ", ".join(
+        f"{family}: {found['errors_before']} → {found['errors_after']} of {found['n']}"
+        for family, found in first["by_family"].items()
     )
-    lines += ["", f"The mistake by the number of operations (seed 0): {lengths}."]
+    lines += ["", f"The mistake by family (seed 0): {families}."]
     lines += [
         "",
         "Spoilt rollouts, run on from the false review 32 times as it was asked and 32 times as edited:",
@@ -47,10 +46,10 @@ def render(result: Mapping[str, Any]) -> str:
     lines += [f"- {spoilt(each)}" for each in first["caught"]]
     if control := first.get("control"):
         text = change(control["class"])
-        lines += ["", f"Control, trained on the ordinary rows alone: the mistake {text}."]
+        lines += ["", f"Control, trained on the plain rows alone: the mistake {text}."]
     rows = "; ".join(
-        f"{seed['rows']['corrections']} corrections, {seed['rows']['true']} true reviews of long chains, "
-        f"{seed['rows']['ordinary']} ordinary"
+        f"{seed['rows']['corrections']} corrections, {seed['rows']['true']} true reviews of what was laid out, "
+        f"{seed['rows']['plain']} plain answers"
         for seed in seeds
     )
     return "\n".join([*lines, "", f"Rows: {rows}."])

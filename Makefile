@@ -1,12 +1,13 @@
 # Every target that needs Python makes .venv first (scripts/setup.sh), which takes a minute once and nothing later.
 # PYTHON=... names the interpreter to make it with; REQUIREMENTS=gpu|cpu|base overrules the choice of requirements;
-# WORKERS=0 runs the tests in one process.
+# WORKERS=0 runs the tests in one process. Packages are installed without bytecode, which their first import writes.
 
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 WORKERS := 2
-PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PYTHON
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup consumers browser page demo test quick lint docs bench model clean
 

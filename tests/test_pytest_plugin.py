@@ -18,7 +18,7 @@ pytest_plugins = ["pytester"]
 INSTALLED = any(each.value == "tutelage.testing.plugin" for each in entry_points(group="pytest11"))
 OPTIONS = (
     *(() if INSTALLED else ("-p", "tutelage.testing.plugin")),
-    *("-p", "no:cacheprovider"),
+    *("-p", "no:cacheprovider", "-p", "no:langsmith_plugin"),
     *("-o", "asyncio_default_fixture_loop_scope=function"),
 )
 GRAPH = """

@@ -66,7 +66,9 @@ def test_duckdb_reads_the_parquet_file(told: dict[str, Any], name: str) -> None:
     assert told["types"][name]["duckdb_reads"]
 
 
-def test_a_mask_that_is_off_by_one_token_is_noticed(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def noticed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the benchmark's checks say of rows that are right, and of rows with faults."""
     code = """if True:
         import json, sys
         from pathlib import Path
@@ -86,24 +88,23 @@ def test_a_mask_that_is_off_by_one_token_is_noticed(tmp_path: Path) -> None:
             consume(Dataset.from_list([row]), made, lambda row: [(row["input_ids"][:end], row["input_ids"][end:])])
             for end in ends
         ]
-        print(json.dumps({"matches": [each.matches for each in found]}))
-    """
-    assert last_line("-c", code, str(tmp_path))["matches"] == [True, False, False]
 
-
-def test_lineage_that_is_lost_or_changed_on_the_way_is_noticed() -> None:
-    code = """if True:
-        import json
-        from benchmarks.consumers.bench import LINEAGE, lineage
-
-        rows = [{name: f"{name}-{number}" for name in LINEAGE} | {"prompt": "x"} for number in range(2)]
-        lost = [{name: row[name] for name in LINEAGE if name != "policy"} for row in rows]
-        print(json.dumps({"survives": [
-            lineage(rows, [*rows, *rows]),
-            lineage(rows, rows[:1]),
-            lineage(rows, lost),
-            lineage(rows, [{**row, "task_id": "other"} for row in rows]),
-            lineage(rows, []),
+        rows = [{name: f"{name}-{number}" for name in bench.LINEAGE} | {"prompt": "x"} for number in range(2)]
+        lost = [{name: row[name] for name in bench.LINEAGE if name != "policy"} for row in rows]
+        print(json.dumps({"matches": [each.matches for each in found], "survives": [
+            bench.lineage(rows, [*rows, *rows]),
+            bench.lineage(rows, rows[:1]),
+            bench.lineage(rows, lost),
+            bench.lineage(rows, [{**row, "task_id": "other"} for row in rows]),
+            bench.lineage(rows, []),
         ]}))
     """
-    assert last_line("-c", code)["survives"] == [True, False, False, False, False]
+    return last_line("-c", code, str(tmp_path_factory.mktemp("noticed")))
+
+
+def test_a_mask_that_is_off_by_one_token_is_noticed(noticed: dict[str, Any]) -> None:
+    assert noticed["matches"] == [True, False, False]
+
+
+def test_lineage_that_is_lost_or_changed_on_the_way_is_noticed(noticed: dict[str, Any]) -> None:
+    assert noticed["survives"] == [True, False, False, False, False]

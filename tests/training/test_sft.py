@@ -27,12 +27,17 @@ pytestmark = pytest.mark.slow
 Rows = list[dict[str, Any]]
 SETTINGS = SftSettings(epochs=1, batch_size=4, threads=1)
 HARD = SftSettings(epochs=30, batch_size=4, threads=1, learning_rate=1e-2, schedule="constant")
-SAME: Rows = [
-    {
-        "prompt": [{"role": "user", "content": "Add 2 and 4."}],
-        "completion": [{"role": "assistant", "content": "answer: 6"}],
+
+
+def row(prompt: str, completion: str) -> dict[str, Any]:
+    return {
+        "prompt": [{"role": "user", "content": prompt}],
+        "completion": [{"role": "assistant", "content": completion}],
     }
-] * 16
+
+
+SAME: Rows = [row("Add 2 and 4.", "answer: 6")] * 16
+WITH_ONE_TOO_LONG: Rows = [*SAME, row("Add 2 and 4.", "9" * 300)]
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +85,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def made() -> Rows:
-    return [
-        {
-            "prompt": [{"role": "user", "content": f"Add {one} and 4."}],
-            "completion": [{"role": "assistant", "content": f"counting up\nanswer: {one + 4}"}],
-        }
-        for one in range(16)
-    ]
+    return [row(f"Add {one} and 4.", f"counting up\nanswer: {one + 4}") for one in range(16)]
 
 
 def tokenizer_of(base: Path) -> Any:
@@ -158,9 +157,9 @@ def test_the_trainers_loss_is_the_mean_over_the_completions_tokens(
 
 @pytest.fixture(scope="module")
 def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A policy trained on one answer, again and again."""
+    """A policy trained on one answer, again and again; one row more does not fit."""
     out = tmp_path_factory.mktemp("policies") / "trained"
-    return train_sft(base, SAME, out, HARD, lineage={"from": "a test"}, progress=False)
+    return train_sft(base, WITH_ONE_TOO_LONG, out, HARD, lineage={"from": "a test"}, progress=False)
 
 
 def test_a_policy_directory_loads_and_says_what_it_learnt(trained: Path) -> None:
@@ -183,15 +182,17 @@ def test_everything_but_the_weights_is_the_bases_byte_for_byte(base: Path, train
     assert all((base / name).read_bytes() == (trained / name).read_bytes() for name in names)
 
 
-def test_policy_json_tells_where_the_weights_come_from(base: Path, trained: Path) -> None:
+def test_policy_json_tells_where_the_weights_come_from_and_which_rows_did_not_fit(
+    base: Path, trained: Path
+) -> None:
     origin = json.loads((trained / "policy.json").read_text(encoding="utf-8"))
     assert origin["policy"] == open_model_directory(trained).policy()
     assert origin["base"] == {"directory": str(base), "policy": open_model_directory(base).policy()}
     assert origin["lineage"] == {"from": "a test"}
     assert origin["rows"] == {
-        "rows": 16,
+        "rows": 17,
         "trained": 16,
-        "too_long": 0,
+        "too_long": 1,
         "tokens": 16 * 26,
         "learnt_tokens": 16 * 10,
     }
@@ -202,24 +203,22 @@ def test_nothing_is_left_beside_the_policy(trained: Path) -> None:
     assert [each.name for each in trained.parent.iterdir()] == ["trained"]
 
 
-def test_rows_that_do_not_fit_are_left_out_and_none_fitting_is_refused(
-    base: Path, made: Rows, tmp_path: Path
-) -> None:
-    made[0]["completion"][0]["content"] = "9" * 300
-    out = train_sft(base, made, tmp_path / "a", SETTINGS, progress=False)
-    origin = json.loads((out / "policy.json").read_text(encoding="utf-8"))
-    assert (origin["rows"]["trained"], origin["rows"]["too_long"]) == (15, 1)
+def test_no_row_fitting_is_refused(base: Path, made: Rows, tmp_path: Path) -> None:
+    short = SETTINGS.model_copy(update={"max_length": 8})
     with pytest.raises(UserError, match="not one of 16 rows fits into 8 tokens"):
-        train_sft(base, made, tmp_path / "b", SETTINGS.model_copy(update={"max_length": 8}), progress=False)
-    assert not (tmp_path / "b").exists()
+        train_sft(base, made, tmp_path / "out", short, progress=False)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_same_job_is_not_done_twice_and_another_is_refused(base: Path, trained: Path) -> None:
     before = (trained / "policy.json").stat().st_mtime_ns
-    assert train_sft(base, SAME, trained, HARD, lineage={"from": "a test"}, progress=False) == trained
+    assert (
+        train_sft(base, WITH_ONE_TOO_LONG, trained, HARD, lineage={"from": "a test"}, progress=False)
+        == trained
+    )
     assert (trained / "policy.json").stat().st_mtime_ns == before
     with pytest.raises(UserError, match="another training"):
-        train_sft(base, SAME[:8], trained, HARD, lineage={"from": "a test"}, progress=False)
+        train_sft(base, SAME, trained, HARD, lineage={"from": "a test"}, progress=False)
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint(base: Path, made: Rows, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
     python examples/debugging_story.py [--model vllm:DIR] [--quick]
 
-A node of this graph lays solutions out as Markdown, which wants an empty line between two lines. The reviewer has never
-seen such solutions: it calls right ones wrong, and the loop spoils them. Everything is kept in runs/debugging-story (with
+A node of this graph lays solutions out as Markdown, where a line that ends in two spaces stays a line of its own. The
+reviewer has never seen such solutions: it calls right ones wrong, and the loop spoils them. Everything is kept in runs/debugging-story (with
 --quick: runs/debugging-look), so that `tutelage studio` can open it; the folder must not be there yet. docs/story.md
 tells the same with figures.
 """
@@ -88,13 +88,13 @@ def main() -> None:
 
 
 def as_markdown(solution: str) -> str:
-    """Lay a solution out: an empty line between two lines, which Markdown would join otherwise."""
-    return "\n\n".join(line for line in solution.splitlines() if line.strip())
+    """Lay a solution out: two spaces at the end of a line, without which Markdown joins it with the next."""
+    return "  \n".join(line.rstrip() for line in solution.splitlines())
 
 
 def as_written(solution: str) -> str:
-    """The same without the empty lines, as solvers write it."""
-    return "\n".join(line for line in solution.splitlines() if line.strip())
+    """The same without the spaces, as solvers write it."""
+    return "\n".join(line.rstrip() for line in solution.splitlines())
 
 
 def laid_out(model: ChatModel) -> StateGraph[LoopState]:
@@ -160,7 +160,7 @@ def where(session: Session) -> str:
 
 
 def compare_prompts(session: Session, n: int) -> tuple[Spread, Spread]:
-    """Ask for the review n times as it was, and n times with a prompt that has no empty lines in the solution."""
+    """Ask for the review n times as it was, and n times with a prompt whose solution has no such spaces."""
     assert session.stop is not None
     visit, state = session.stop.visit.number, session.state
     edited = Prompt.load("reviewer").render(problem=state["problem"], solution=as_written(state["solution"]))
@@ -191,7 +191,7 @@ def teach_batch(model: ChatModel, run: Path) -> None:
 
 
 def true_reviews(model: ChatModel, cases: Sequence[tuple[Task, str]]) -> list[str | None]:
-    """Review solutions without empty lines, and keep of each the first review that an exact check finds true."""
+    """Review solutions as they were written, and keep of each the first review that an exact check finds true."""
     reviewer = Reviewer(model)
     tries = together([reviewer.reviews(task.problem, as_written(text), TRIES) for task, text in cases])
     return [

@@ -3,9 +3,9 @@
     python examples/debugging_story.py [--model vllm:DIR] [--quick]
 
 A node of this graph lays solutions out as Markdown, where a line that ends in two spaces stays a line of its own. The
-reviewer has never seen such solutions: it calls right ones wrong, and the loop spoils them. Everything is kept in runs/debugging-story (with
---quick: runs/debugging-look), so that `tutelage studio` can open it; the folder must not be there yet. docs/story.md
-tells the same with figures.
+reviewer has never seen such solutions: it calls right ones wrong, and the loop spoils them. Everything is kept in
+runs/debugging-story (with --quick: runs/debugging-look), so that `tutelage studio` can open it; the folder must not be
+there yet. docs/story.md tells the same with figures.
 """
 
 import argparse

@@ -103,9 +103,14 @@ def continue_(console: "Console", rest: str) -> Reply:
     none_after("continue", rest)
     batch = batch_of(console).batch
     number = batch.picked
-    batch.go()
-    batch.picked = None
-    return said(f"rollout {number} goes on") + batch_of(console).news()
+    try:
+        batch.go()
+        batch.picked = None
+        return said(f"rollout {number} goes on") + batch_of(console).news()
+    except UserError:
+        if not batch.over or number is None:
+            raise
+        return said(f"rollout {number} goes on; the batch has ended")
 
 
 @command("detach", "quit", "q", "exit", group="console", usage="[stay]", words=("stay",))

@@ -36,6 +36,11 @@ export function FilterBox({ filter, fields, error, change }: Properties) {
     setOffered(fields ? completions(value, caret, fields) : []);
     setChosen(-1);
   };
+  // Whoever types before the names are there is offered them when they come.
+  useEffect(() => {
+    const field = input.current;
+    if (field && document.activeElement === field) offer(field.value, field.selectionStart ?? 0);
+  }, [fields !== undefined]);
   const typed = () => {
     const field = input.current;
     if (!field) return;

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tutelage.graphs.studio.serving import Studio
 from tutelage.traces import Store
@@ -93,6 +93,23 @@ def test_a_verdict_against_the_truth_is_completed(page: Page, greedy: tuple[str,
     page.keyboard.press("Tab")
     expect(page.locator("#filter")).to_have_value("judged:wrong/wrong ")
     expect(page.locator(".table-count")).to_contain_text("of 12")
+
+
+def test_names_are_offered_though_they_come_after_the_first_letters(
+    page: Page, greedy: tuple[str, str]
+) -> None:
+    url, run = greedy
+    held: list[Route] = []
+    page.route(re.compile("/summary"), lambda route: held.append(route))
+    page.goto(f"{url}#/run/{run}/rollouts")
+    expect(page.locator(".table-count b")).to_have_text("12")
+    page.keyboard.press("/")
+    page.keyboard.type("judg")
+    expect(page.locator("#filter")).to_have_value("judg")
+    assert held and page.get_by_role("option").count() == 0
+    for route in held:
+        route.continue_()
+    page.get_by_role("option", name="judged:").wait_for()
 
 
 def test_what_a_dead_process_left_is_unfinished_everywhere(page: Page, serve: Serve, tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ from typing import Any
 
 from examples import debugging_story as story
 
-from benchmarks.storytelling.exam import compared, described, examine, heldout, solved
+from benchmarks.storytelling.exam import compared, described, examine, solved
 from benchmarks.storytelling.render import render
 from tutelage.agents import ChatModel, connect
 from tutelage.graphs import Spread
 from tutelage.training import train_sft
+from tutelage.training.embedded.heldout import heldout_tasks
 from tutelage.training.policies import local_directory
 from tutelage.types import Task
 
@@ -37,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    exam = heldout(4 if args.quick else 100)
+    exam = heldout_tasks(4 if args.quick else 100)
     sizes = story.QUICK if args.quick else story.Sizes()
     folder = args.out / "quick" if args.quick else args.out
     found = []

@@ -18,15 +18,10 @@ from tutelage.training import mcnemar, newcombe
 from tutelage.training.embedded.heldout import digest
 from tutelage.types import Task
 
-__all__ = ["Seen", "compared", "described", "examine", "heldout", "paired", "solved"]
+__all__ = ["Seen", "compared", "described", "examine", "paired", "solved"]
 
 Seen = Mapping[str, Sequence[bool]]
 """By the name of a question, whether each case of it went well."""
-
-
-def heldout(per_family: int) -> list[Task]:
-    """The held-out tasks: what no training row may repeat."""
-    return story.tasks_of(per_family, 0, "heldout")
 
 
 def described(tasks: Sequence[Task]) -> dict[str, Any]:

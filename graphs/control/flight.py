@@ -88,8 +88,8 @@ class Flight:
     async def enter(self, entry: Entry) -> Taken:
         """See `Watcher`."""
         self._active[entry] = self._latest = time.time()
-        entry.note = len(self._visits) + 1
-        self._visits.append(passing(entry, entry.note, self._latest))
+        entry.note = passing(entry, len(self._visits) + 1, self._latest)
+        self._visits.append(entry.note)
         if not self._desk.awake:
             return Taken(entry.input)
         if self._desk.paused:
@@ -223,7 +223,7 @@ class Flight:
 
     def visits(self) -> list[Visit]:
         """Give its visits so far."""
-        held = {hold.moment.entry.note for hold in self.holds}
+        held = {hold.moment.entry.note.number for hold in self.holds}
         return [each.view(self.name, held=each.number in held) for each in list(self._visits)]
 
     def why(self) -> Route:
@@ -288,12 +288,12 @@ class Flight:
             self._desk.holding(self)
 
     def _visit(self, entry: Entry) -> Visit:
-        visit: Passing = self._visits[entry.note - 1]
+        visit: Passing = entry.note
         return visit.view(self.name, held=True)
 
     def _left(self, entry: Entry, error: str | None = None) -> None:
         self._latest = time.time()
-        visit = self._visits[entry.note - 1]
+        visit: Passing = entry.note
         visit.seconds = self._latest - self._active.pop(entry, self._latest)
         visit.status, visit.error = "done" if error is None else "failed", error
 
@@ -314,7 +314,7 @@ def occasion(flight: Flight, moment: Moment, tokens: Callable[[], int] | None) -
         tokens=flight.tokens,
         before=before,
         step=entry.step,
-        visit=entry.note,
+        visit=entry.note.number,
         prompt="" if request is None else str(request.messages[-1].get("content")),
     )
 

@@ -17,7 +17,7 @@ from tutelage.errors import UserError
 from tutelage.graphs.debugging import fields
 from tutelage.graphs.debugging.conditions import nearest
 from tutelage.graphs.debugging.place import Entry
-from tutelage.graphs.debugging.view import Change, Frame, PendingPrompt, When
+from tutelage.graphs.debugging.view import Change, PendingPrompt, When
 from tutelage.graphs.outcome import plain_value
 
 __all__ = ["After", "Before", "Erring", "Moment", "Prompting", "Questioned"]
@@ -54,16 +54,6 @@ class Moment:
         if entry is None:
             raise UserError("this is the outermost graph")
         return fields.read(entry) if outer else self.state
-
-    @property
-    def frames(self) -> tuple[Frame, ...]:
-        """The graphs around the node, outermost first."""
-        found: list[Frame] = []
-        entry = self.entry.parent
-        while entry is not None:
-            found.append(Frame(visit=entry.note, node=entry.node, within=entry.within))
-            entry = entry.parent
-        return (Frame(), *reversed(found))
 
     def set(self, field: str, value: Any) -> str:
         """Change a field of the state; give the words for the record.

@@ -134,7 +134,7 @@ class Operations:
                 stop=hold.stop.model_copy(update={"request": moment.request}),
                 state=_plain_state(moment.around(outer)),
                 read=_plain_state(moment.read),
-                frames=moment.frames,
+                frames=moment.entry.frames,
                 changes=moment.changes(),
                 waiting=len(found.holds) - 1,
             )

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from langgraph.types import Send
-
 from tutelage.graphs.debugging.place import Crossroads, Entry
-from tutelage.graphs.debugging.shape import Shape, router_name
+from tutelage.graphs.debugging.shape import Shape, router_name, targets_of
 from tutelage.graphs.debugging.view import Route, Visit
 from tutelage.graphs.outcome import plain_value
 
@@ -61,7 +59,7 @@ class Decision:
 
 def passing(entry: Entry, number: int, now: float) -> Passing:
     """Note a node that begins."""
-    parent = None if entry.parent is None else entry.parent.note
+    parent = None if entry.parent is None else entry.parent.note.number
     within = entry.within
     key = entry.namespace or f"{entry.step}:{'/'.join((*within, entry.node))}"
     return Passing(number, key, entry.node, within, entry.step, now, parent)
@@ -69,7 +67,7 @@ def passing(entry: Entry, number: int, now: float) -> Passing:
 
 def followed(crossroads: Crossroads, visits: Sequence[Passing]) -> int | None:
     """The number of the visit that a conditional edge follows; `None` at the beginning of a graph."""
-    parent = None if crossroads.parent is None else crossroads.parent.note
+    parent = None if crossroads.parent is None else crossroads.parent.note.number
     place = (crossroads.node, crossroads.step, parent)
     return next(
         (each.number for each in reversed(visits) if (each.node, each.step, each.parent) == place), None
@@ -86,21 +84,16 @@ def reason(shape: Shape, visits: Sequence[Passing], decisions: Sequence[Decision
     """
     if decisions:
         visit = visits[decisions[0].visit - 1]
-        names = [router_name(each.router) for each in decisions]
-        sources = [shape.source_of(visit.within, visit.node, name) for name in names]
-        return Route(
-            visit=visit.number,
-            targets=tuple(target for each in decisions for target in _targets(each.decided)),
-            routers=tuple(names),
-            read={name: plain_value(value) for each in decisions for name, value in each.read.items()},
-            source="\n".join(each for each in sources if each) or None,
-        )
+        decided = [
+            {
+                "router": router_name(each.router),
+                "targets": targets_of(each.decided),
+                "read": {name: plain_value(value) for name, value in each.read.items()},
+            }
+            for each in decisions
+        ]
+        return shape.route(visit.number, visit.within, visit.node, decided)
     ended = [each for each in visits if each.status == "done"]
     if not ended:
         return None
-    return Route(visit=ended[-1].number, targets=shape.followers(ended[-1].within, ended[-1].node))
-
-
-def _targets(decided: Any) -> list[str]:
-    found = decided if isinstance(decided, list | tuple) else [decided]
-    return [each.node if isinstance(each, Send) else str(each) for each in found]
+    return shape.route(ended[-1].number, ended[-1].within, ended[-1].node, ())

@@ -15,7 +15,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langgraph.errors import GraphRecursionError
-from langgraph.types import Send
 
 from tutelage.agents.engine import Answer, Completion, Engine, Request
 from tutelage.agents.interception import Intercepted, Proceed, intercepting
@@ -27,7 +26,7 @@ from tutelage.graphs.debugging.gate import Gate
 from tutelage.graphs.debugging.hold import Asked, Hold, is_meant
 from tutelage.graphs.debugging.place import Crossroads, Entry, Place, Signpost, Taken, current_place, placed
 from tutelage.graphs.debugging.recorded_calls import RecordedCalls, asked_of
-from tutelage.graphs.debugging.shape import router_name
+from tutelage.graphs.debugging.shape import router_name, targets_of
 from tutelage.graphs.debugging.stepping import Mode
 from tutelage.graphs.debugging.track import Track, Tracked, key_of_entry, nth_key, place_key
 from tutelage.graphs.debugging.view import When
@@ -298,10 +297,9 @@ class Execution:
     def route(self, crossroads: Crossroads, read: Mapping[str, Any], decided: Any) -> None:
         """See `Watcher.route`."""
         contents: dict[bytes, bytes] = {}
-        targets = decided if isinstance(decided, list | tuple) else [decided]
         data = {
             "number": crossroads.number,
-            "targets": [each.node if isinstance(each, Send) else str(each) for each in targets],
+            "targets": targets_of(decided),
             "router": router_name(crossroads.router),
             "read": {name: plain_value(value) for name, value in read.items()},
             "decided": self.bench.keeper.keep(decided, contents),

@@ -4,7 +4,6 @@ Everything is worked out from the record, for this branch and what it shares wit
 the last one of the branch is meant. Not covered: the state (`standing`).
 """
 
-import inspect
 from pathlib import Path
 
 from tutelage.errors import UserError
@@ -99,17 +98,7 @@ class Looking(Standing):
             visit = known_visit(track, number)
             if visit.ended is None:
                 raise UserError(f"visit {number} ({visit.node}) has not ended, so nothing was decided")
-        decided = track.routes.get(visit.key)
-        if not decided:
-            return Route(visit=visit.number, targets=self.bench.shape.followers(visit.within, visit.node))
-        sources = [self.bench.shape.source_of(visit.within, visit.node, each["router"]) for each in decided]
-        return Route(
-            visit=visit.number,
-            targets=tuple(target for each in decided for target in each["targets"]),
-            routers=tuple(each["router"] for each in decided),
-            read={name: value for each in decided for name, value in each["read"].items()},
-            source="\n".join(inspect.cleandoc(each) for each in sources if each) or None,
-        )
+        return self.bench.shape.route(visit.number, visit.within, visit.node, track.routes.get(visit.key, ()))
 
     def edges(self) -> dict[str, list[tuple[str, bool]]]:
         """Give the graph: for every node, inner ones as "outer/inner", where it leads, and whether a router decides.

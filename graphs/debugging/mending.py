@@ -8,11 +8,11 @@ that changed under the same name (what they gave is served), fields of another t
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from langgraph.types import Command, Send
+from langgraph.types import Command
 
 from tutelage.errors import UserError
 from tutelage.graphs.debugging.keeping import Keeper
-from tutelage.graphs.debugging.shape import Shape
+from tutelage.graphs.debugging.shape import Shape, targets_of
 from tutelage.graphs.debugging.track import Track
 
 __all__ = ["check_followed", "mended", "outline"]
@@ -68,8 +68,7 @@ def _sent(result: Any) -> Iterator[str]:
     """The nodes to which a result leads in its own graph."""
     for each in result if isinstance(result, list | tuple) else [result]:
         if isinstance(each, Command) and each.graph is None:
-            goto = [each.goto] if isinstance(each.goto, str | Send) else each.goto
-            yield from (to.node if isinstance(to, Send) else to for to in goto)
+            yield from targets_of(each.goto)
 
 
 def _refuse(node: str, known: set[str] | None, targets: Sequence[str]) -> None:

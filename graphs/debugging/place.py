@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from langgraph.channels.base import BaseChannel
 from langgraph.graph.state import CompiledStateGraph
 
+from tutelage.graphs.debugging.view import Frame
+
 __all__ = ["Crossroads", "Entry", "Place", "Signpost", "Taken", "Watcher", "current_place", "placed"]
 
 
@@ -49,6 +51,14 @@ class Entry:
     def within(self) -> tuple[str, ...]:
         """The nodes around it, outermost first."""
         return () if self.parent is None else (*self.parent.within, self.parent.node)
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The graphs around it, outermost first; for watchers whose notes have the visit's `number`."""
+        around = self.parent
+        if around is None:
+            return (Frame(),)
+        return (*around.frames, Frame(visit=around.note.number, node=around.node, within=around.within))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Send
 
 from tutelage.agents import Role
+from tutelage.graphs.debugging.view import Route
 from tutelage.graphs.debugging.watching import App
 
-__all__ = ["Shape", "graphs_in", "router_name"]
+__all__ = ["Shape", "graphs_in", "router_name", "targets_of"]
 
 
 class Shape:
@@ -20,18 +22,18 @@ class Shape:
 
     def __init__(self, app: App) -> None:
         """Look at a graph."""
-        self.app = app
-        graphs = list(graphs_in(app))
-        self.fields = frozenset(name for _, graph in graphs for name in graph.builder.channels)
-        self.nodes = frozenset(_node_names(app))
+        self.graphs = dict(graphs_in(app))
+        """The graph itself, and its subgraphs, by the nodes that lead to them."""
+        self.fields = frozenset(name for graph in self.graphs.values() for name in graph.builder.channels)
+        self.nodes = frozenset(_node_names(self.graphs))
         self.paths = frozenset(each for each in self.nodes if "/" in each or each in app.nodes)
         """The nodes, inner ones only as "outer/inner"."""
-        self.roles = frozenset(_role_names(app))
+        self.roles = frozenset(_role_names(self.graphs))
 
     def static_interrupts(self, name: str) -> list[str]:
         """The nodes at which the graph was compiled to stop: `interrupt_before_nodes` or `interrupt_after_nodes`."""
         named: list[str] = []
-        for within, graph in graphs_in(self.app):
+        for within, graph in self.graphs.items():
             found = getattr(graph, name, ()) or ()
             nodes = [each for each in (graph.nodes if found == "*" else found) if not each.startswith("__")]
             named += ["/".join((*within, each)) for each in nodes]
@@ -39,16 +41,16 @@ class Shape:
 
     def graph_of(self, within: Sequence[str]) -> App:
         """Give the graph inside these nodes."""
-        return dict(graphs_in(self.app))[tuple(within)]
+        return self.graphs[tuple(within)]
 
     def inside(self, within: Sequence[str]) -> frozenset[str]:
         """Give the nodes of the graph inside these nodes; none where there is no such graph."""
-        graph = dict(graphs_in(self.app)).get(tuple(within))
+        graph = self.graphs.get(tuple(within))
         return frozenset() if graph is None else frozenset(graph.nodes)
 
     def leads_to(self, within: Sequence[str], node: str) -> set[str] | None:
         """Give what the conditional edges of a node may decide; `None` where it has none."""
-        graph = dict(graphs_in(self.app)).get(tuple(within))
+        graph = self.graphs.get(tuple(within))
         branches = graph.builder.branches.get(node) if graph is not None else None
         if graph is None or not branches:
             return None
@@ -66,21 +68,43 @@ class Shape:
         self, led: Mapping[tuple[tuple[str, ...], str], Sequence[str]]
     ) -> dict[str, list[tuple[str, bool]]]:
         """Give where every node leads, in the order of the graph; `led`: where routers led so far."""
-        return dict(self._edges(self.app, (), led))
+        return dict(self._edges((), led))
 
     def _edges(
-        self, app: App, within: tuple[str, ...], led: Mapping[tuple[tuple[str, ...], str], Sequence[str]]
+        self, within: tuple[str, ...], led: Mapping[tuple[tuple[str, ...], str], Sequence[str]]
     ) -> Iterator[tuple[str, list[tuple[str, bool]]]]:
-        inner = {path[-1]: graph for path, graph in graphs_in(app) if len(path) == 1}
-        for name, spec in app.builder.nodes.items():
+        builder = self.graphs[within].builder
+        for name, spec in builder.nodes.items():
             found = [(target, False) for target in self.followers(within, name)]
-            for branch in app.builder.branches.get(name, {}).values():
+            for branch in builder.branches.get(name, {}).values():
                 known = branch.ends.values() if branch.ends else led.get((within, name)) or ("?",)
                 found += [(target, True) for target in known]
             found += [(target, True) for target in spec.ends or ()]
             yield "/".join((*within, name)), list(dict.fromkeys(found))
-            if name in inner:
-                yield from self._edges(inner[name], (*within, name), led)
+            if (*within, name) in self.graphs:
+                yield from self._edges((*within, name), led)
+
+    def route(
+        self, visit: int, within: Sequence[str], node: str, decided: Sequence[Mapping[str, Any]]
+    ) -> Route:
+        """Tell why a graph went on as it did after a visit of a node.
+
+        Args:
+            visit: The visit's number.
+            within: The nodes around it.
+            node: The node.
+            decided: Of every conditional edge after it, by name: its `router`, the `targets`, and what it has `read`.
+        """
+        if not decided:
+            return Route(visit=visit, targets=self.followers(within, node))
+        sources = [self.source_of(within, node, each["router"]) for each in decided]
+        return Route(
+            visit=visit,
+            targets=tuple(target for each in decided for target in each["targets"]),
+            routers=tuple(each["router"] for each in decided),
+            read={name: value for each in decided for name, value in each["read"].items()},
+            source="\n".join(inspect.cleandoc(each) for each in sources if each) or None,
+        )
 
     def source_of(self, within: Sequence[str], node: str, router: str) -> str | None:
         """The source code of a conditional edge's function, where it is at hand."""
@@ -92,6 +116,12 @@ class Shape:
                 except (OSError, TypeError):
                     return None
         return None
+
+
+def targets_of(decided: Any) -> list[str]:
+    """The nodes that a conditional edge decided on: a name, a packet, or several."""
+    found = decided if isinstance(decided, list | tuple) else [decided]
+    return [each.node if isinstance(each, Send) else str(each) for each in found]
 
 
 def router_name(router: Any) -> str:
@@ -109,16 +139,16 @@ def graphs_in(app: App, within: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
             yield from graphs_in(inner, (*within, name))
 
 
-def _role_names(app: App) -> Iterator[str]:
+def _role_names(graphs: Mapping[tuple[str, ...], App]) -> Iterator[str]:
     """Give the roles of a graph's nodes; of a function it is the node's name, which its model calls have."""
-    for _, graph in graphs_in(app):
+    for graph in graphs.values():
         for name, node in graph.nodes.items():
             yield node.bound.name if isinstance(node.bound, Role) else name
 
 
-def _node_names(app: App) -> Iterator[str]:
+def _node_names(graphs: Mapping[tuple[str, ...], App]) -> Iterator[str]:
     """Give the names of all nodes: inner ones by themselves and as "outer/inner"."""
-    for within, graph in graphs_in(app):
+    for within, graph in graphs.items():
         for name in graph.nodes:
             if not name.startswith("__"):
                 yield name

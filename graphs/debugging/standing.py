@@ -96,12 +96,7 @@ class Standing:
     def frames(self) -> tuple[Frame, ...]:
         """The graphs around the stop, outermost first."""
         hold = self._held
-        found: list[Frame] = []
-        entry = hold.entry.parent if hold is not None else None
-        while entry is not None:
-            found.append(Frame(visit=entry.note.number, node=entry.node, within=entry.within))
-            entry = entry.parent
-        return (Frame(), *reversed(found))
+        return (Frame(),) if hold is None else hold.entry.frames
 
     @property
     def frame(self) -> Frame:

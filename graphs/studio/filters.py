@@ -11,7 +11,6 @@ could have said.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import translate
 
 import numpy
@@ -20,6 +19,7 @@ from tutelage.errors import UserError
 from tutelage.graphs.studio.fields import FIELDS, Field, Mask
 from tutelage.graphs.studio.index import RunIndex
 from tutelage.graphs.studio.search import Search
+from tutelage.nearest import near
 
 __all__ = ["Answer", "Term", "UnknownField", "chosen", "parse"]
 
@@ -108,11 +108,9 @@ def _terms(text: str) -> Iterator[Term]:
 def _check(term: Term) -> None:
     field = FIELDS.get(term.field)
     if field is None:
-        near = get_close_matches(term.field, FIELDS, 1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise UnknownField(
-            f"there is no field {term.field!r}{hint}; known are {', '.join(FIELDS)}; to search for the text, "
-            "put it into quotes"
+            f"there is no field {term.field!r}{near(term.field, FIELDS)}; known are {', '.join(FIELDS)}; "
+            "to search for the text, put it into quotes"
         )
     if not term.value:
         raise UserError(

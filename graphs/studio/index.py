@@ -11,6 +11,7 @@ Not covered: texts (`search`), what a filter means (`filters`), how a row looks 
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy
@@ -38,9 +39,9 @@ STATUSES = (*overview.STATUSES, "unfinished")
 RUNNING, ABANDONED, UNFINISHED = map(STATUSES.index, ("running", "abandoned", "unfinished"))
 
 
-def is_live(run: Run) -> bool:
-    """Whether a run may still grow: it is in memory, or some process writes it."""
-    return run.path is None or being_written(run.path)
+def is_live(path: Path | None) -> bool:
+    """Whether a run may still grow: it is in memory (it has no path), or some process writes it."""
+    return path is None or being_written(path)
 
 
 class RunIndex:
@@ -71,7 +72,7 @@ class RunIndex:
         with self._lock:
             before = self._mark
             running = () if not self.version else self._numbers(self.spread("states", 3) == RUNNING)
-            live, self.live = self.live, is_live(self.run)
+            live, self.live = self.live, is_live(self.run.path)
             found = overview.changes(self._database, before, running)
             if self.version and found.mark == before and not found.rollouts and live == self.live:
                 return self.version

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.errors import StoreError, TutelageError, UserError
-from tutelage.graphs.studio.index import RunIndex
+from tutelage.graphs.studio.index import RunIndex, is_live
 from tutelage.graphs.studio.search import Search
 from tutelage.graphs.studio.summary import counts
 from tutelage.traces import Run
 from tutelage.traces.finding import runs_below
 from tutelage.traces.overview import quick_counts
 from tutelage.traces.store import FILE
-from tutelage.traces.watching import being_written
 
 __all__ = ["Library", "NotHere", "Opened"]
 
@@ -187,7 +186,7 @@ class Library:
         path = None if entry.path is None else str(entry.path)
         row = {"id": id, "name": entry.name, "path": path, "created": entry.created}
         try:
-            live = entry.path is None or being_written(entry.path)
+            live = is_live(entry.path)
             return {**row, **self._numbers(entry, live), "live": live, "error": None}
         except TutelageError as error:
             return {**_broken_row(entry.path or Path(), str(error)), **row}

@@ -10,8 +10,6 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tutelage.graphs.debugging.shape import graphs_in
-
 if TYPE_CHECKING:
     from tutelage.graphs.debugging.shape import Shape
 
@@ -35,7 +33,7 @@ def of_graph(shape: "Shape", edges: Mapping[str, Sequence[tuple[str, bool]]]) ->
         shape: The graph.
         edges: Where every node leads, and whether a router decides, as `Shape.edges` gives it.
     """
-    graphs = {"/".join(within): _first(shape, within) for within, _ in graphs_in(shape.app)}
+    graphs = {"/".join(within): _first(shape, within) for within in shape.graphs}
     starts = {_inside(path, START): first for path, first in graphs.items()}
     ways: dict[Way, bool] = {}
     for source, targets in {**starts, **edges}.items():

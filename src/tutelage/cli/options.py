@@ -7,7 +7,6 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from tutelage.cli.output import echo, escaped_json
 from tutelage.errors import UserError
+from tutelage.nearest import near
 from tutelage.types import Sampling, Task
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ __all__ = [
     "exists",
     "judging_options",
     "load_object",
-    "near",
     "pairs_of",
     "print_json",
     "sampling_of",
@@ -172,12 +171,6 @@ def verifier_of(name: str | None, tasks: Sequence[Task]) -> "Verifier":
     if not isinstance(found, tools.Verifier):
         raise UserError(f"{name!r} is no verifier; it needs a name, answer() and score()")
     return found
-
-
-def near(word: str, known: Iterable[str], then: str = "") -> str:
-    """Give a part of a sentence that names the nearest known word, with what follows it; empty where none is near."""
-    found = get_close_matches(word.lower(), list(known), n=1)
-    return f" (did you mean {found[0] + then!r}?)" if found else ""
 
 
 def load_object(text: str) -> Any:

@@ -1,12 +1,14 @@
 """The documented story of a false verdict (examples/debugging_story.py), on held-out tasks and with its controls.
 
-Every seed has its own training tasks, sampling and fine-tuning; the held-out tasks are the same. The first seed has two
-controls: more spoilt rollouts resampled, and a training without the corrections. `--out` must not be there yet.
+Every seed has its own training tasks, sampling and fine-tuning; the held-out tasks are the same. The gain of the
+edited prompt is the mean over the first rollouts that the mistake spoilt, each resampled. The first seed has a control:
+a training without the corrections. `--out` must not be there yet.
 """
 
 import argparse
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ __all__ = ["configure", "render", "run"]
 
 SEEDS = 3
 SPOILT = 5
-"""Spoilt rollouts that are resampled."""
+"""Spoilt rollouts that are resampled, of each seed."""
 
 say = partial(print, file=sys.stderr, flush=True)
 
@@ -44,12 +46,15 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     found = []
     for seed in range(1 if args.quick else args.seeds):
         with connect(args.model, sampling=story.SAMPLING, seed=seed) as model:
-            controls = seed == 0 and not args.quick
-            found.append(tell(model, folder / f"seed-{seed}", exam, sizes, seed, controls=controls))
+            spoilt, control = (1, False) if args.quick else (SPOILT, seed == 0)
+            found.append(
+                tell(model, folder / f"seed-{seed}", exam, sizes, seed, spoilt=spoilt, control=control)
+            )
         say(f"seed {seed}: {found[-1]['class']}")
     first = found[0]
     return {
-        **first["caught"][0],
+        "resamples": sizes.resamples,
+        **mean_gain([each for seed in found for each in seed["caught"]]),
         "class_errors_before": first["class"]["errors_before"],
         "class_errors_after": first["class"]["errors_after"],
         "p": first["class"]["p"],
@@ -59,13 +64,20 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def tell(
-    model: ChatModel, folder: Path, exam: Sequence[Task], sizes: story.Sizes, seed: int, *, controls: bool
+    model: ChatModel,
+    folder: Path,
+    exam: Sequence[Task],
+    sizes: story.Sizes,
+    seed: int,
+    *,
+    spoilt: int,
+    control: bool,
 ) -> dict[str, Any]:
     """The story once, from the first rollout to the exam."""
     base = local_directory(model)
     story.go_wrong(model, folder, sizes, seed)
     caught, taught = [], []
-    for nth in range(SPOILT if controls else 1):
+    for nth in range(spoilt):
         with story.caught(model, folder, nth) as session:
             as_it_was, edited = story.compare_prompts(session, sizes.resamples)
             caught.append({"problem": session.task.problem, **resampled(as_it_was, edited)})
@@ -83,7 +95,7 @@ def tell(
     after = examine(model, exam, own)
     found: dict[str, Any] = {"rows": {"corrections": len(taught), "true": len(true), "plain": len(plain)}}
     found |= {"caught": caught, **compared(exam, before, after)}
-    if controls:
+    if control:
         model.reload(train_sft(base, plain, folder / "control", story.TRAINING))
         found["control"] = compared(exam, before, examine(model, exam, own))
     return found
@@ -99,4 +111,24 @@ def resampled(as_it_was: Spread, edited: Spread) -> dict[str, Any]:
         "gain": gain.difference,
         "interval": list(gain.interval),
         "gain_p": gain.p,
+    }
+
+
+def mean_gain(caught: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The mean gain of several rollouts, each with its own level.
+
+    The interval is of these rollouts, not of others: the distances to the single intervals' ends are squared and added
+    (MOVER: Zou & Donner 2008).
+    """
+    gains = [each["gain"] for each in caught]
+    mean = sum(gains) / len(gains)
+    down, up = (
+        math.hypot(*(each["gain"] - each["interval"][end] for each in caught)) / len(caught) for end in (0, 1)
+    )
+    return {
+        "rollouts": len(caught),
+        "passed_before": sum(each["passed_before"] for each in caught),
+        "passed_after": sum(each["passed_after"] for each in caught),
+        "gain": mean,
+        "interval": [mean - down, mean + up],
     }

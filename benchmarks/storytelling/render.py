@@ -38,12 +38,16 @@ def render(result: Mapping[str, Any]) -> str:
         for family, found in first["by_family"].items()
     )
     lines += ["", f"The mistake by family (seed 0): {families}."]
+    low, high = result["interval"]
+    n = result["resamples"]
     lines += [
         "",
-        "Spoilt rollouts, run on from the false review 32 times as it was asked and 32 times as edited:",
+        f"{result['rollouts']} spoilt rollouts, run on from the false review {n} times as it was asked and {n} times "
+        f"as edited: {result['passed_before']} → {result['passed_after']} of {n * result['rollouts']} end right, "
+        f"{100 * result['gain']:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}] (mean over these rollouts).",
         "",
     ]
-    lines += [f"- {spoilt(each)}" for each in first["caught"]]
+    lines += [f"- {spoilt(each)}" for seed in seeds for each in seed["caught"]]
     if control := first.get("control"):
         text = change(control["class"])
         lines += ["", f"Control, trained on the plain rows alone: the mistake {text}."]

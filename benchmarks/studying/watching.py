@@ -1,7 +1,8 @@
 """What watching costs a batch: the same rollouts of the embedded model, watched and not, in turn.
 
-The studio and the reader that stands for its page are processes of their own on the same machine; the reader follows
-the events and asks after each what the page asks: the summary and the table's first page.
+Decoding is greedy, so that all batches do the same work. The studio and the reader that stands for its page are
+processes of their own on the same machine; the reader follows the events and asks after each what the page asks: the
+summary and the table's first page.
 """
 
 import os
@@ -18,7 +19,7 @@ from benchmarks.studying.server import Client, served
 from tutelage.agents import ChatModel, connect
 from tutelage.graphs import rollout, self_refine
 from tutelage.tools import make_tasks, step_checker
-from tutelage.types import Task
+from tutelage.types import Sampling, Task
 
 __all__ = ["watching"]
 
@@ -36,6 +37,7 @@ for line in get(run + "/events"):
         print("looked", flush=True)
 """
 TASKS = 48
+GREEDY = Sampling(temperature=0.0, max_tokens=320)
 
 
 def watching(
@@ -43,7 +45,7 @@ def watching(
 ) -> dict[str, Any]:
     """Roll out `pairs` times watched and not, alternating which comes first.
 
-    Sampling makes the two of a pair differ in length, so the time of a sampled token is compared.
+    The time of a sampled token is compared: engines may round differently where requests meet in another order.
 
     Returns:
         `watch_overhead`: the median over pairs of (seconds a token watched / not) - 1, its interval (the order
@@ -52,7 +54,7 @@ def watching(
     """
     found = make_tasks("arithmetic", difficulty=3, count=tasks, seed=5)
     ratios, shares, looks = [], [], []
-    with connect(engine) as model:
+    with connect(engine, sampling=GREEDY) as model:
         _batch(model, found, folder / "warm")
         for number in range(pairs):
             times = {}

@@ -37,7 +37,7 @@ MARK = "checked"
 """The score of answers that an exact check found right."""
 TRIES = 4
 """Reviews of which one must be true to be taught."""
-TRAINING = SftSettings(epochs=3, batch_size=32, learning_rate=4e-4)
+TRAINING = SftSettings(epochs=5, batch_size=32, learning_rate=4e-4)
 
 Result = TypeVar("Result")
 
@@ -46,7 +46,7 @@ Result = TypeVar("Result")
 class Sizes:
     """How many tasks of each family, and how many samples."""
 
-    laid_out: int = 120
+    laid_out: int = 200
     """Training tasks for the graph with the mistake."""
     plain: int = 60
     """Training tasks for the same loop without the layout."""

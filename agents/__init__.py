@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tutelage.agents.chat_model import ChatModel
-    from tutelage.agents.connection import connect, embedded_directory, scripted
+    from tutelage.agents.connection import connect, scripted
     from tutelage.agents.engine import Answer, Completion, Engine, Piece, Request
     from tutelage.agents.engines.replay_engine import ReplayEngine
     from tutelage.agents.engines.scripted_engine import ScriptedEngine
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         TransformersSettings,
         VllmSettings,
     )
+    from tutelage.agents.spec import check_spec, embedded_directory
     from tutelage.agents.token_scorer import TokenScorer
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "TokenScorer",
     "TransformersSettings",
     "VllmSettings",
+    "check_spec",
     "connect",
     "embedded_directory",
     "open_model_directory",
@@ -85,8 +87,9 @@ _HOMES = {
     "TokenScorer": "token_scorer",
     "TransformersSettings": "settings",
     "VllmSettings": "settings",
+    "check_spec": "spec",
     "connect": "connection",
-    "embedded_directory": "connection",
+    "embedded_directory": "spec",
     "open_model_directory": "model_directory",
     "scripted": "connection",
 }

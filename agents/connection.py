@@ -11,31 +11,19 @@
 Each engine has its own settings (`tutelage.agents.settings`); unknown ones are refused.
 """
 
-import importlib.util
 import sys
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from tutelage.agents.chat_model import ChatModel
 from tutelage.agents.engine import Engine
 from tutelage.agents.engines.scripted_engine import Script, ScriptedEngine
-from tutelage.agents.settings import (
-    HttpSettings,
-    ReplaySettings,
-    TransformersSettings,
-    VllmSettings,
-    parse_settings,
-)
-from tutelage.errors import ModelDirectoryError, TutelageError, UserError
+from tutelage.agents.settings import HttpSettings, ReplaySettings, TransformersSettings, VllmSettings
+from tutelage.agents.spec import Spec, read_spec
+from tutelage.errors import TutelageError, UserError
 from tutelage.types import Sampling
 
-__all__ = ["connect", "embedded_directory", "scripted"]
-
-FORMS = (
-    "'vllm:DIR', 'transformers:DIR', 'http://HOST:PORT/v1', 'embedded', 'embedded+vllm', "
-    "'embedded+transformers' or 'replay:RUN'"
-)
+__all__ = ["connect", "scripted"]
 
 
 def connect(spec: str, *, sampling: Sampling | None = None, **settings: Any) -> ChatModel:
@@ -60,47 +48,40 @@ def scripted(answers: Script, *, sampling: Sampling | None = None, **settings: A
     return ChatModel(engine=ScriptedEngine(answers, **settings), sampling=sampling or Sampling())
 
 
-def embedded_directory() -> Path:
-    """Where the model that comes with the package lies.
+def _engine(text: str, settings: dict[str, Any]) -> Engine:
+    live = settings.pop("live", None) if text.startswith("replay:") else None
+    spec = read_spec(text, settings)
+    match spec.settings:
+        case VllmSettings() as given:
+            from tutelage.agents.engines.vllm_engine import VllmEngine
 
-    Raises:
-        ModelDirectoryError: The package was installed without it.
-    """
-    path = Path(__file__).parent / "embedded"
-    if not (path / "config.json").is_file():
-        raise ModelDirectoryError(
-            f"the embedded model is missing from {str(path)!r}; install the package again."
-        )
-    return path
+            return VllmEngine(spec.place, given)
+        case TransformersSettings() as given:
+            from tutelage.agents.engines.transformers_engine import TransformersEngine
 
+            if text == "embedded":
+                _say_once(
+                    "the embedded model runs on transformers, since vLLM is not installed (Linux: pip install vllm)"
+                )
+            return TransformersEngine(spec.place, given)
+        case ReplaySettings() as given:
+            return _replaying(spec, given, live)
+        case HttpSettings() as given:
+            from tutelage.agents.engines.http_engine import HttpEngine
 
-def _engine(spec: str, settings: dict[str, Any]) -> Engine:
-    if spec.startswith(("http://", "https://")):
-        from tutelage.agents.engines.http_engine import HttpEngine
-
-        return HttpEngine(spec, parse_settings(HttpSettings, spec, settings))
-    if spec.startswith("replay:") and spec != "replay:":
-        return _replaying(spec, dict(settings))
-    if spec == "embedded":
-        return _local(_best_kind(), embedded_directory(), spec, settings)
-    kind, _, directory = spec.partition(":")
-    if kind in ("embedded+vllm", "embedded+transformers") and not directory:
-        return _local(kind.removeprefix("embedded+"), embedded_directory(), spec, settings)
-    if kind in ("vllm", "transformers") and directory:
-        return _local(kind, Path(directory), spec, settings)
-    raise UserError(f"connect({spec!r}) is not understood; give {FORMS}.")
+            return HttpEngine(text, given)
+    raise AssertionError(spec)
 
 
-def _replaying(spec: str, settings: dict[str, Any]) -> Engine:
+def _replaying(spec: Spec, settings: ReplaySettings, live: object) -> Engine:
     """Open a run; `live`, a spec or a chat model, is no plain setting."""
     from tutelage.agents.engines.replay_engine import ReplayEngine
 
-    live = settings.pop("live", None)
     if not (live is None or isinstance(live, str | ChatModel)):
         raise UserError(
-            f"connect({spec!r}): live={live!r} is no chat model and nothing that connect() takes."
+            f"connect({spec.text!r}): live={live!r} is no chat model and nothing that connect() takes."
         )
-    engine = ReplayEngine(spec.removeprefix("replay:"), parse_settings(ReplaySettings, spec, settings))
+    engine = ReplayEngine(spec.place, settings)
     try:
         if isinstance(live, str):
             engine.go_on_with(_engine(live, {}), owned=True)
@@ -110,25 +91,6 @@ def _replaying(spec: str, settings: dict[str, Any]) -> Engine:
         engine.close()
         raise
     return engine
-
-
-def _local(kind: str, directory: Path, spec: str, settings: dict[str, Any]) -> Engine:
-    if kind == "vllm":
-        from tutelage.agents.engines.vllm_engine import VllmEngine
-
-        return VllmEngine(directory, parse_settings(VllmSettings, spec, settings))
-    from tutelage.agents.engines.transformers_engine import TransformersEngine
-
-    return TransformersEngine(directory, parse_settings(TransformersSettings, spec, settings))
-
-
-def _best_kind() -> str:
-    if sys.platform == "linux" and importlib.util.find_spec("vllm") is not None:
-        return "vllm"
-    _say_once(
-        "the embedded model runs on transformers, since vLLM is not installed (Linux: pip install vllm)"
-    )
-    return "transformers"
 
 
 @cache

@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    exam = heldout_tasks(4 if args.quick else 100)
+    exam = heldout_tasks(2 if args.quick else 100)
     sizes = story.QUICK if args.quick else story.Sizes()
     folder = args.out / "quick" if args.quick else args.out
     found = []

@@ -54,7 +54,7 @@ class Sizes:
     resamples: int = 32
 
 
-QUICK = Sizes(laid_out=6, plain=2, heldout=4, resamples=8)
+QUICK = Sizes(laid_out=6, plain=2, heldout=2, resamples=8)
 
 
 def main() -> None:

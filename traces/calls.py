@@ -176,6 +176,15 @@ class Calls:
                 rows.then(self.remember, sample, place, whole)
         return parents
 
+    def follow(self, other: "Calls") -> None:
+        """Remember what another rollout remembers, as said after one's own turns so far."""
+        self._earlier.extend(other._earlier)
+        self._places |= other._places
+        self._tool_calls |= other._tool_calls
+        for text, turn in other._texts.items():
+            if self._texts.setdefault(text, turn) != turn:
+                self._texts[text] = None
+
     def remember(self, sample: Sample, place: Place, whole: tuple[int | None, bytes | None]) -> None:
         """Remember what a turn said, where it spoke, and its last sequence with all ids up to its end."""
         number, ids = whole

@@ -40,6 +40,12 @@ class Earlier:
                 turn, number, ids = self._latest.pop(0)
                 self._before[turn] = Known(number, len(ids), digest(ids))
 
+    def extend(self, other: "Earlier") -> None:
+        """Remember what another one remembers, as read and written after one's own."""
+        self._before |= other._before
+        for each in other._latest:
+            self.add(*each)
+
     def longest(self, ids: bytes, parents: Sequence[str]) -> tuple[int | None, int]:
         """Find the sequence that begins most like these ids: its number and for how many bytes."""
         best: int | None = None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from tutelage.traces.blobs import content_of, unpack, value_text
+from tutelage.traces.blobs import content_of, text_value, unpack, value_text
 from tutelage.traces.database import Database
 from tutelage.traces.export.own_score import VERDICT
 from tutelage.traces.lessons import NAMED
@@ -31,7 +31,9 @@ __all__ = [
     "judgements",
     "names",
     "number_of",
+    "only_verifier",
     "outcomes",
+    "own_verifier",
     "quick_counts",
     "rounds",
     "shares",
@@ -62,6 +64,10 @@ STEPS = """SELECT before, node, count(*) FROM (
     FROM turns t JOIN speakers s ON s.id = t.speaker JOIN rollouts r ON r.seq = t.rollout
     WHERE r.status <> 'abandoned')
 WHERE earlier IS NULL OR call <> earlier GROUP BY before, node"""
+
+JUDGED = """SELECT sum(passed), sum(NOT passed) FROM (
+    SELECT s.passed AS passed, max(s.seq) FROM scores s NOT INDEXED WHERE s.subject = 'rollout' AND s.name = ?
+    AND s.rollout NOT IN (SELECT seq FROM rollouts WHERE status = 'abandoned') GROUP BY s.rollout)"""
 
 LASTS = """SELECT s.node, NULL, count(*) FROM (
     SELECT max(t.seq) AS last FROM turns t JOIN rollouts r ON r.seq = t.rollout
@@ -169,13 +175,37 @@ def number_of(database: Database, rollout_id: str) -> int | None:
 
 
 def quick_counts(run: Run) -> dict[str, int | None]:
-    """Count rollouts by status, tasks and turns, without reading any; `passed` is not known so quickly."""
+    """Count rollouts by status, right (`passed`) and wrong ones, tasks and turns, without reading any.
+
+    Right and wrong are `None` where nothing is judged, or it is not clear whose scores count.
+    """
     database = database_of(run)
-    rows = database.rows("SELECT status, count(*) FROM rollouts GROUP BY status")
-    tally: dict[str, int | None] = dict.fromkeys(STATUSES, 0)
-    tally |= dict(rows)
+    tally: dict[str, int] = dict.fromkeys(STATUSES, 0)
+    tally |= dict(database.rows("SELECT status, count(*) FROM rollouts GROUP BY status"))
+    rollouts = sum(tally.values()) - tally["abandoned"]
     ((turns, tasks),) = database.rows("SELECT (SELECT count(*) FROM turns), (SELECT count(*) FROM tasks)")
-    return {**tally, "rollouts": counted(database), "passed": None, "tasks": tasks, "turns": turns}
+    passed, wrong = _judged(run, database)
+    return {
+        **tally,
+        "rollouts": rollouts,
+        "passed": passed,
+        "wrong": wrong,
+        "tasks": tasks,
+        "turns": turns,
+    }
+
+
+def own_verifier(run: Run) -> str | None:
+    """Give the name of the verifier that a run was started with."""
+    settings = run.settings.get("verifier")
+    name = settings.get("name") if isinstance(settings, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def only_verifier(known: Mapping[str, bool]) -> str | None:
+    """Give the only one of `verifiers` that says right or wrong, else the only one; `None` where there are several."""
+    deciding = [name for name, decides in known.items() if decides] or list(known)
+    return deciding[0] if len(deciding) == 1 else None
 
 
 def states(database: Database, which: Which) -> list[Row]:
@@ -307,6 +337,20 @@ def steps_between(database: Database) -> Iterator[tuple[str | None, str | None, 
     """
     for row in (*database.rows(STEPS), *database.rows(LASTS)):
         yield value_text(row[0]), value_text(row[1]), row[2]
+
+
+def _judged(run: Run, database: Database) -> tuple[int | None, int | None]:
+    """How many rollouts are right and wrong: by the run's own verifier, else, where it judged none, by its only one."""
+
+    def by(name: str | None) -> tuple[int | None, int | None]:
+        return (None, None) if name is None else database.rows(JUDGED, (text_value(name),))[0]
+
+    own = own_verifier(run)
+    found = by(own)
+    if found != (None, None):
+        return found
+    known = verifiers(database)
+    return by(only_verifier(known)) if own not in known else found
 
 
 def _latest(

@@ -85,15 +85,27 @@ def drop(rows: Rows, rollout_id: str) -> None:
 def recall(rows: Rows, calls: Calls, turn_ids: Sequence[str]) -> None:
     """Let a rollout remember turns of others as said before its own, in the order in which they are given.
 
+    Turns that many rollouts follow one after the other, as samples from one point do, are read once.
+
     Raises:
         UserError: There is no such turn.
     """
+    wanted = tuple(turn_ids)
     rows.flush()
+    if rows.recalled is None or rows.recalled[0] != wanted:
+        rows.recalled = wanted, _read(rows, wanted)
+    calls.follow(rows.recalled[1])
+
+
+def _read(rows: Rows, turn_ids: Sequence[str]) -> Calls:
+    """What a rollout would remember that had said these turns."""
     found = rows.connection.execute(BY_ID, (json.dumps(list(turn_ids)),)).fetchall()
     missing = set(turn_ids) - {turn[0] for turn in found}
     if missing:
         raise UserError(f"there is no turn {min(missing)!r} to follow")
+    calls = Calls(0)
     _remember(rows, calls, found)
+    return calls
 
 
 def _remember(rows: Rows, calls: Calls, turns: list[tuple[Any, ...]]) -> None:

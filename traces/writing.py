@@ -68,6 +68,8 @@ class Rows:
         self._after: list[tuple[Callable[..., None], Row]] = []
         self.ended: dict[int, str] = {}
         """Rollouts that end in this transaction, by row number, and how."""
+        self.recalled: tuple[tuple[str, ...], Any] | None = None
+        """The turns that a rollout followed last, and what is remembered of them (`tutelage.traces.resuming`)."""
 
     def flush(self) -> None:
         """Write what was added, and forget what has become too much to remember."""
@@ -80,6 +82,7 @@ class Rows:
         for known in (self._texts, self._bodies, self._messages, self._prompts, self._speakers):
             if len(known) > REMEMBERED:
                 known.clear()
+                self.recalled = None
 
     def then(self, action: Callable[..., None], *arguments: Any) -> None:
         """Do something once the transaction is committed."""

@@ -3,7 +3,7 @@
 vLLM computes in child processes. They are started so that
 - a script without an `if __name__ == "__main__"` guard works (the child does not import the caller's script);
 - Ctrl-C in a terminal reaches the caller only, who can then end the engine in order;
-- a caller that is killed, and so cannot end them, is survived by no child (a guard of a few kilobytes sees to it);
+- a caller that is killed, and so cannot end them, is survived by no child, from its first moment on (`orphan`);
 - the caller's environment is afterwards what it was before (on a CPU vLLM sets a dozen variables);
 - nothing of it writes to standard output, and only errors to standard error.
 
@@ -14,7 +14,6 @@ import asyncio
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,14 +22,13 @@ from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import Any
 
+from tutelage.agents.engines import orphan
 from tutelage.agents.engines.optional import require
 from tutelage.agents.model_directory import ModelDirectory
 from tutelage.agents.settings import VllmSettings
 from tutelage.errors import EngineError, UserError
 
 __all__ = ["VllmProcess", "first_line", "import_vllm"]
-
-GUARD = 'read -r _; kill -TERM "$@"; sleep 10; kill -KILL "$@"'
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The greatest ranks that vLLM can be made ready for (`vllm.config.lora.MaxLoRARanks`)."""
@@ -94,7 +92,6 @@ class VllmProcess:
         self._sentinels = [child.sentinel for child in children]
         for sentinel in self._sentinels:
             self._loop.add_reader(sentinel, self._mourn)
-        self._guard = _guard([child.pid for child in children if child.pid is not None])
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -133,19 +130,6 @@ class VllmProcess:
         self.llm.shutdown(timeout=PATIENCE)
         # Its destructor shuts down once more, at a time when half of its modules may be gone.
         self.llm.shutdown = lambda timeout=None: None
-        self._guard.kill()
-        self._guard.communicate()
-
-
-def _guard(pids: Sequence[int]) -> subprocess.Popen[bytes]:
-    """Start a shell that ends processes once this one is gone, which closes the pipe that it reads."""
-    return subprocess.Popen(
-        ["/bin/sh", "-c", GUARD, "guard", *map(str, pids)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
 
 
 def first_line(error: Exception) -> str:
@@ -157,12 +141,14 @@ def first_line(error: Exception) -> str:
 def _start(arguments: Mapping[str, Any], settings: VllmSettings) -> Any:
     engine_args = import_vllm("vllm.engine.arg_utils").AsyncEngineArgs
     async_llm = import_vllm("vllm.v1.engine.async_llm").AsyncLLM
-    variables = QUIET | {"HF_HUB_OFFLINE": "1", "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
+    variables = QUIET | {"HF_HUB_OFFLINE": "1"}
     if _on_cpu():
         variables["VLLM_CPU_KVCACHE_SPACE"] = str(settings.kv_cache_gib)
     try:
-        with _environment(variables), _nameless_main(), _without_interrupts(), warnings.catch_warnings():
+        with _environment(variables), _other_main(), _without_interrupts(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            # Whatever the caller's environment says: a forked child would not run `orphan`.
+            os.environ.update({"VLLM_WORKER_MULTIPROC_METHOD": "spawn", orphan.PARENT: str(os.getpid())})
             return async_llm.from_engine_args(engine_args(**arguments))
     except TypeError as error:
         raise UserError(f"vLLM refuses its arguments ({error}); see `extra`.") from error
@@ -239,10 +225,11 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _nameless_main() -> Iterator[None]:
-    """Hide the caller's script, which a spawned child would import and so run again."""
+def _other_main() -> Iterator[None]:
+    """Hide the caller's script, which a spawned child would run again; in its place it runs `orphan`."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
+    sys.modules["__main__"].__file__ = orphan.__file__
     try:
         yield
     finally:

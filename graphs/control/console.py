@@ -131,6 +131,7 @@ class BatchConsole(Console):
         return self.picked.turns()
 
     def _one(self, text: str) -> Reply:
+        self.picked.look_again()
         if not text.strip() and not self._again:
             return self._guarded(self.news)
         return super()._one(text)

@@ -17,7 +17,7 @@ from tutelage.agents.interception import Intercepted, Proceed
 from tutelage.errors import UserError
 from tutelage.graphs.control.hold import Hold
 from tutelage.graphs.control.moment import After, Before, Erring, Moment, Prompting, Questioned
-from tutelage.graphs.control.passing import Decision, Passing, followed, passing, reason
+from tutelage.graphs.control.passing import Decision, begun, followed, reason
 from tutelage.graphs.control.reports import FlightStatus, InFlight, Mode
 from tutelage.graphs.debugging.breakpoints import Occasion
 from tutelage.graphs.debugging.place import Crossroads, Entry, Signpost, Taken, current_place
@@ -77,7 +77,7 @@ class Flight:
         self.tokens = 0
         """Read and written, as counted last; only where a breakpoint asks for it."""
         self._desk = desk
-        self._visits: list[Passing] = []
+        self._visits: list[Visit] = []
         self._decisions: list[Decision] = []
         """Of the latest visit after which a router decided."""
         self._stops = 0
@@ -88,7 +88,7 @@ class Flight:
     async def enter(self, entry: Entry) -> Taken:
         """See `Watcher`."""
         self._active[entry] = self._latest = time.time()
-        entry.note = passing(entry, len(self._visits) + 1, self._latest)
+        entry.note = begun(entry, len(self._visits) + 1, self._latest, self.name)
         self._visits.append(entry.note)
         if not self._desk.awake:
             return Taken(entry.input)
@@ -224,7 +224,7 @@ class Flight:
     def visits(self) -> list[Visit]:
         """Give its visits so far."""
         held = {hold.moment.entry.note.number for hold in self.holds}
-        return [each.view(self.name, held=each.number in held) for each in list(self._visits)]
+        return [_held(each) if each.number in held else each for each in list(self._visits)]
 
     def why(self) -> Route:
         """Tell why it went on as it did last.
@@ -266,7 +266,7 @@ class Flight:
         self._stops += 1
         stop = Stop(
             when=moment.when,
-            visit=self._visit(moment.entry),
+            visit=_held(moment.entry.note),
             why=why,
             breakpoint=breakpoint,
             question=moment.question,
@@ -287,15 +287,12 @@ class Flight:
             self._latest = time.time()
             self._desk.holding(self)
 
-    def _visit(self, entry: Entry) -> Visit:
-        visit: Passing = entry.note
-        return visit.view(self.name, held=True)
-
     def _left(self, entry: Entry, error: str | None = None) -> None:
         self._latest = time.time()
-        visit: Passing = entry.note
-        visit.seconds = self._latest - self._active.pop(entry, self._latest)
-        visit.status, visit.error = "done" if error is None else "failed", error
+        begun_at = self._active.pop(entry, self._latest)
+        status = "done" if error is None else "failed"
+        ended = {"seconds": self._latest - begun_at, "status": status, "error": error}
+        entry.note = self._visits[entry.note.number - 1] = entry.note.model_copy(update=ended)
 
 
 def occasion(flight: Flight, moment: Moment, tokens: Callable[[], int] | None) -> Occasion:
@@ -343,3 +340,7 @@ def _innermost(active: Iterable[Entry]) -> list[Entry]:
     for entry in entries:
         latest[id(entry.parent)] = max(latest.get(id(entry.parent), 0), entry.step)
     return [e for e in entries if id(e) not in parents and e.step == latest[id(e.parent)]]
+
+
+def _held(visit: Visit) -> Visit:
+    return visit.model_copy(update={"status": "held"})

@@ -5,46 +5,14 @@ Not covered: states, which the log of a debugging session keeps and a batch does
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tutelage.graphs.debugging.place import Crossroads, Entry
 from tutelage.graphs.debugging.shape import Shape, router_name, targets_of
 from tutelage.graphs.debugging.view import Route, Visit
 from tutelage.graphs.outcome import plain_value
 
-__all__ = ["Decision", "Passing", "followed", "passing", "reason"]
-
-
-@dataclass(slots=True)
-class Passing:
-    """A visit of a node."""
-
-    number: int
-    key: str
-    node: str
-    within: tuple[str, ...]
-    step: int
-    started: float
-    parent: int | None
-    seconds: float | None = None
-    status: Literal["running", "done", "failed"] = "running"
-    error: str | None = None
-
-    def view(self, branch: str, *, held: bool) -> Visit:
-        """As faces see it."""
-        return Visit(
-            number=self.number,
-            key=self.key,
-            node=self.node,
-            within=self.within,
-            step=self.step,
-            branch=branch,
-            started=self.started,
-            seconds=self.seconds,
-            status="held" if held else self.status,
-            error=self.error,
-            parent=self.parent,
-        )
+__all__ = ["Decision", "begun", "followed", "reason"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +25,22 @@ class Decision:
     decided: Any
 
 
-def passing(entry: Entry, number: int, now: float) -> Passing:
+def begun(entry: Entry, number: int, now: float, branch: str) -> Visit:
     """Note a node that begins."""
-    parent = None if entry.parent is None else entry.parent.note.number
-    within = entry.within
-    key = entry.namespace or f"{entry.step}:{'/'.join((*within, entry.node))}"
-    return Passing(number, key, entry.node, within, entry.step, now, parent)
+    return Visit(
+        number=number,
+        key=entry.namespace or f"{entry.step}:{'/'.join((*entry.within, entry.node))}",
+        node=entry.node,
+        within=entry.within,
+        step=entry.step,
+        branch=branch,
+        started=now,
+        status="running",
+        parent=None if entry.parent is None else entry.parent.note.number,
+    )
 
 
-def followed(crossroads: Crossroads, visits: Sequence[Passing]) -> int | None:
+def followed(crossroads: Crossroads, visits: Sequence[Visit]) -> int | None:
     """The number of the visit that a conditional edge follows; `None` at the beginning of a graph."""
     parent = None if crossroads.parent is None else crossroads.parent.note.number
     place = (crossroads.node, crossroads.step, parent)
@@ -74,7 +49,7 @@ def followed(crossroads: Crossroads, visits: Sequence[Passing]) -> int | None:
     )
 
 
-def reason(shape: Shape, visits: Sequence[Passing], decisions: Sequence[Decision]) -> Route | None:
+def reason(shape: Shape, visits: Sequence[Visit], decisions: Sequence[Decision]) -> Route | None:
     """Tell why a rollout went on as it did last; `None` before any visit has ended.
 
     Args:

@@ -31,8 +31,6 @@ class Picked:
         self.batch = batch
         self.left: int | None = None
         """The number of the rollout that ended last while it was picked."""
-        self.set = batch.set
-        self.say = batch.say
         self.break_on = batch.break_on
         self.breakpoints = batch.breakpoints
         self.change_breakpoint = batch.change_breakpoint
@@ -40,6 +38,7 @@ class Picked:
         self.edges = batch.edges
         self._run: Run | None = None
         self._outer = 0
+        self._looked: Held | None = None
         self._tokenizers = Tokenizers()
 
     @property
@@ -82,7 +81,7 @@ class Picked:
     @property
     def state(self) -> dict[str, Any]:
         """The state of the graph that is looked at."""
-        return self.batch.look(outer=self._outer).state
+        return self.look().state
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -95,20 +94,28 @@ class Picked:
         return self.frames[-1 - self._outer]
 
     def look(self) -> "Held":
-        """Give all that is shown of it."""
-        return self.batch.look()
+        """Give all that is shown of it; the batch is asked once, until something changes or `look_again`."""
+        if self._looked is None or self._looked.flight.number != self.batch.picked:
+            self._looked = self.batch.look(outer=self._outer)
+        return self._looked
+
+    def look_again(self) -> None:
+        """Ask the batch again, where somebody else may have changed something."""
+        self._looked = None
 
     def up(self) -> None:
         """Look at the graph around this one."""
         if self._outer + 1 >= len(self.frames):
             raise UserError("this is the outermost graph")
         self._outer += 1
+        self.look_again()
 
     def down(self) -> None:
         """Look at the subgraph towards the stop."""
         if not self._outer:
             raise UserError("this is the innermost graph")
         self._outer -= 1
+        self.look_again()
 
     def step(self) -> None:
         """Go on to the next event."""
@@ -144,8 +151,19 @@ class Picked:
         self.batch.retry()
         self.step()
 
+    def set(self, field: str, value: Any) -> None:
+        """Change a field of the state."""
+        self.look_again()
+        self.batch.set(field, value)
+
+    def say(self, text: str) -> None:
+        """Answer a model call in the model's stead."""
+        self.look_again()
+        self.batch.say(text)
+
     def edit_prompt(self, messages: Any = None, *, sampling: Any = None) -> None:
         """Change what is about to be sent."""
+        self.look_again()
         self.batch.edit_prompt(messages, sampling=sampling)
 
     def sample_with(self, role: str, **sampling: Any) -> None:
@@ -222,6 +240,7 @@ class Picked:
 
     def _arrived(self, flight: "InFlight | None") -> None:
         self._outer = 0
+        self.look_again()
         if flight is None:
             self.left, self.batch.picked = self.batch.picked, None
 

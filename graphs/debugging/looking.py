@@ -106,11 +106,18 @@ class Looking(Standing):
         Of a router that does not say beforehand where it may lead, the places are given to which it has led; "?" is
         somewhere that is not known yet, "__end__" the end.
         """
+        return self.bench.shape.edges(self._led())
+
+    def starts(self) -> dict[str, list[tuple[str, bool]]]:
+        """Give the same of the starts of the graph and of its subgraphs: "__start__" and "outer/__start__"."""
+        return self.bench.shape.starts(self._led())
+
+    def _led(self) -> dict[tuple[tuple[str, ...], str], list[str]]:
+        """Where routers led so far."""
         seen: dict[tuple[tuple[str, ...], str], list[str]] = {}
-        for visit in self._track.visits:
-            for decision in self._track.routes.get(visit.key, ()):
-                seen.setdefault((visit.within, visit.node), []).extend(decision["targets"])
-        return self.bench.shape.edges(seen)
+        for within, node, decision in self._track.decisions():
+            seen.setdefault((within, node), []).extend(decision["targets"])
+        return seen
 
     def diff(self, other: "Looking") -> Difference:
         """Tell what sets another branch apart from this one: state, texts and scores, and where they part."""

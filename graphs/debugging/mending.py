@@ -50,14 +50,8 @@ def check_followed(track: Track, shape: Shape, keeper: Keeper) -> None:
     """
     if all("/".join((*each.within, each.node)) in shape.paths for each in track.visits):
         return
-    for key, routes in track.routes.items():
-        outer, _, own = key.rpartition("/")
-        around = track.get(outer)
-        within = () if around is None else (*around.within, around.node)
-        visit = track.get(key)
-        node = own.split(" ", 1)[-1] if visit is None else visit.node
-        for route in routes:
-            _refuse(node, shape.leads_to(within, node), route["targets"])
+    for within, node, route in track.decisions():
+        _refuse(node, shape.leads_to(within, node), route["targets"])
     for visit in track.visits:
         if visit.result is not None:
             known = {*shape.inside(visit.within), "__end__"}

@@ -5,8 +5,9 @@ Subgraphs are those that are nodes; an inner node is named by itself or as "oute
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
+from langgraph.graph import START
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Send
 
@@ -15,6 +16,9 @@ from tutelage.graphs.debugging.view import Route
 from tutelage.graphs.debugging.watching import App
 
 __all__ = ["Shape", "graphs_in", "router_name", "targets_of"]
+
+Led: TypeAlias = Mapping[tuple[tuple[str, ...], str], Sequence[str]]
+"""Where routers led so far, by the nodes around them and the node that they follow."""
 
 
 class Shape:
@@ -64,25 +68,30 @@ class Shape:
         order = {name: place for place, name in enumerate(builder.nodes)}
         return tuple(sorted({*single, *joined}, key=lambda end: order.get(end, len(order))))
 
-    def edges(
-        self, led: Mapping[tuple[tuple[str, ...], str], Sequence[str]]
-    ) -> dict[str, list[tuple[str, bool]]]:
+    def edges(self, led: Led) -> dict[str, list[tuple[str, bool]]]:
         """Give where every node leads, in the order of the graph; `led`: where routers led so far."""
         return dict(self._edges((), led))
 
-    def _edges(
-        self, within: tuple[str, ...], led: Mapping[tuple[tuple[str, ...], str], Sequence[str]]
-    ) -> Iterator[tuple[str, list[tuple[str, bool]]]]:
-        builder = self.graphs[within].builder
-        for name, spec in builder.nodes.items():
-            found = [(target, False) for target in self.followers(within, name)]
-            for branch in builder.branches.get(name, {}).values():
-                known = branch.ends.values() if branch.ends else led.get((within, name)) or ("?",)
-                found += [(target, True) for target in known]
-            found += [(target, True) for target in spec.ends or ()]
-            yield "/".join((*within, name)), list(dict.fromkeys(found))
+    def starts(self, led: Led) -> dict[str, list[tuple[str, bool]]]:
+        """Give where the graph and its subgraphs begin, as `edges` does of their nodes."""
+        return {"/".join((*within, START)): self._ways(within, START, led) for within in self.graphs}
+
+    def _edges(self, within: tuple[str, ...], led: Led) -> Iterator[tuple[str, list[tuple[str, bool]]]]:
+        for name in self.graphs[within].builder.nodes:
+            yield "/".join((*within, name)), self._ways(within, name, led)
             if (*within, name) in self.graphs:
                 yield from self._edges((*within, name), led)
+
+    def _ways(self, within: tuple[str, ...], name: str, led: Led) -> list[tuple[str, bool]]:
+        """Where a node or the start of a graph leads, and whether a router decides."""
+        builder = self.graphs[within].builder
+        found = [(target, False) for target in self.followers(within, name)]
+        for branch in builder.branches.get(name, {}).values():
+            known = branch.ends.values() if branch.ends else led.get((within, name)) or ("?",)
+            found += [(target, True) for target in known]
+        if name != START:
+            found += [(target, True) for target in builder.nodes[name].ends or ()]
+        return list(dict.fromkeys(found))
 
     def route(
         self, visit: int, within: Sequence[str], node: str, decided: Sequence[Mapping[str, Any]]

@@ -4,7 +4,7 @@ A visit's key names it by where it is (`"2 team/1 critic"`: super-step and node,
 found again when the graph runs anew with what is on record. Not covered: writing the log (`execution`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -128,6 +128,19 @@ class Track:
         """Give the keys of the visits in the same super-step of the same graph."""
         place = (visit.parent, visit.step)
         return [each.key for each in self.visits if (each.parent, each.step) == place and each is not visit]
+
+    def decisions(self) -> Iterator[tuple[tuple[str, ...], str, Mapping[str, Any]]]:
+        """Give every decision of a conditional edge: the nodes around it, the node that it follows, and what it was.
+
+        A graph that begins with conditional edges has them after "__start__".
+        """
+        for key, routes in self.routes.items():
+            outer, _, own = key.rpartition("/")
+            around, visit = self.get(outer), self.get(key)
+            within = () if around is None else (*around.within, around.node)
+            node = own.split(" ", 1)[-1] if visit is None else visit.node
+            for route in routes:
+                yield within, node, route
 
     def next_number(self) -> int:
         """Give the number of the next visit to begin."""

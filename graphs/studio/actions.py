@@ -14,6 +14,8 @@ from tutelage.agents.call import changed
 from tutelage.errors import UserError
 from tutelage.graphs.console.reply import Reply
 from tutelage.graphs.studio.bodies import (
+    Content,
+    Contents,
     Fields,
     Flag,
     Messages,
@@ -25,6 +27,7 @@ from tutelage.graphs.studio.bodies import (
     Texts,
     Whole,
     check,
+    check_kind,
 )
 from tutelage.graphs.studio.session_view import field_text
 from tutelage.types import Sampling
@@ -163,8 +166,36 @@ def _prompt(
     messages: Messages | None = None,
     text: Text | None = None,
     sampling: Settings | None = None,
+    contents: Contents | None = None,
 ) -> None:
+    if contents is not None:
+        messages = _typed(console, contents)
     console.session.edit_prompt(messages, text=text, sampling=sampling)
+
+
+def _typed(console: "Console", contents: Contents) -> list[Mapping[str, Any]]:
+    """The messages that are about to be sent, with what was typed for their contents, as it is shown, but for `None`."""
+    stop = console.session.stop
+    waiting = () if stop is None or stop.request is None else stop.request.messages
+    if len(contents) != len(waiting):
+        raise UserError(f"prompt: there are {len(contents)} contents for {len(waiting)} messages; look again")
+    return [
+        message if text is None else {**message, "content": _content(message, text, number)}
+        for number, (message, text) in enumerate(zip(waiting, contents, strict=True), 1)
+    ]
+
+
+def _content(message: Mapping[str, Any], text: str, number: int) -> Any:
+    if not field_text(message.get("content"))[1]:
+        return text
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UserError(
+            f"message {number} was JSON and is none any more; mend it, or undo the edit"
+        ) from None
+    check_kind(f"prompt: the content of message {number}", Content, found)
+    return found
 
 
 def _say(console: "Console", text: Text) -> None:

@@ -14,6 +14,8 @@ from typing import Annotated, Any, TypeAlias, get_args
 from tutelage.errors import UserError
 
 __all__ = [
+    "Content",
+    "Contents",
     "Fields",
     "Flag",
     "Messages",
@@ -25,6 +27,7 @@ __all__ = [
     "Texts",
     "Whole",
     "check",
+    "check_kind",
 ]
 
 LARGEST = 2**31 - 1
@@ -114,8 +117,15 @@ def _fields(value: Any) -> bool:
 def _message(value: Any) -> bool:
     if not isinstance(value, dict) or not _text(value.get("role")) or "content" not in value:
         return False
-    content = value["content"]
-    return content is None or _text(content) or (isinstance(content, list) and all(map(_fields, content)))
+    return _content(value["content"])
+
+
+def _content(value: Any) -> bool:
+    return value is None or _text(value) or (isinstance(value, list) and all(map(_fields, value)))
+
+
+def _contents(value: Any) -> bool:
+    return isinstance(value, list) and all(each is None or _text(each) for each in value)
 
 
 def _messages(value: Any) -> bool:
@@ -144,6 +154,10 @@ def _settings(value: Any) -> bool:
     )
 
 
+Content: TypeAlias = Annotated[Any, Kind("a text, a list of objects, or null", _content)]
+Contents: TypeAlias = Annotated[
+    Sequence[str | None], Kind("a list of texts, with null for what stays", _contents)
+]
 Flag: TypeAlias = Annotated[bool, Kind("true or false", _flag)]
 Fields: TypeAlias = Annotated[Mapping[str, Any], Kind("an object of names and values", _fields)]
 Messages: TypeAlias = Annotated[

@@ -274,13 +274,10 @@ class RunIndex:
 
     def _chosen(self) -> str | None:
         """The run's own verifier, else its only one; the first is known without a look at every score."""
-        settings = self.run.settings.get("verifier")
-        own = settings.get("name") if isinstance(settings, dict) else None
-        if isinstance(own, str) and (not self._verifiers or own in self._verifiers):
+        own = overview.own_verifier(self.run)
+        if own is not None and (not self._verifiers or own in self._verifiers):
             return own
-        known = self._survey()
-        deciding = [name for name, decides in known.items() if decides] or list(known)
-        return deciding[0] if len(deciding) == 1 else None
+        return overview.only_verifier(self._survey())
 
     def _survey(self) -> Mapping[str, bool]:
         if self._verifiers is None:

@@ -254,7 +254,7 @@ def _holds_run(place: Path) -> bool:
 def _settled(found: Mapping[str, int | None], live: bool) -> dict[str, int | None]:
     """Counts of the record as they are told: where nobody writes a run nothing runs, and what was begun is unfinished."""
     begun = found["running"]
-    return {**found, "running": begun if live else 0, "unfinished": 0 if live else begun, "wrong": None}
+    return {**found, "running": begun if live else 0, "unfinished": 0 if live else begun}
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

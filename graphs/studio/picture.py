@@ -22,19 +22,20 @@ UNKNOWN = "?"
 """Where a router leads that has led nowhere yet."""
 
 Way: TypeAlias = tuple[str, str]
+Ways: TypeAlias = Mapping[str, Sequence[tuple[str, bool]]]
 Step: TypeAlias = tuple[str | None, str | None, int]
 Picture: TypeAlias = dict[str, list[dict[str, Any]]]
 
 
-def of_graph(shape: "Shape", edges: Mapping[str, Sequence[tuple[str, bool]]]) -> Picture:
+def of_graph(shape: "Shape", edges: Ways, starts: Ways) -> Picture:
     """Draw a compiled graph.
 
     Args:
         shape: The graph.
         edges: Where every node leads, and whether a router decides, as `Shape.edges` gives it.
+        starts: The same of the starts of graphs, as `Shape.starts` gives it.
     """
-    graphs = {"/".join(within): _first(shape, within) for within in shape.graphs}
-    starts = {_inside(path, START): first for path, first in graphs.items()}
+    graphs = {"/".join(within) for within in shape.graphs}
     ways: dict[Way, bool] = {}
     for source, targets in {**starts, **edges}.items():
         for target, routed in targets:
@@ -46,7 +47,7 @@ def of_graph(shape: "Shape", edges: Mapping[str, Sequence[tuple[str, bool]]]) ->
                 _inside(goal, START) if goal in graphs else goal,
             )
             ways[way] = routed and ways.get(way, True)
-    marks = [_inside(path, mark) for path in graphs if path for mark in (START, END)]
+    marks = [_inside("/".join(within), mark) for within in shape.graphs if within for mark in (START, END)]
     for mark in marks:
         _join(ways, mark)
     ends = {end for way in ways for end in way}
@@ -54,13 +55,6 @@ def of_graph(shape: "Shape", edges: Mapping[str, Sequence[tuple[str, bool]]]) ->
     for node in nodes:
         node["kind"] = "subgraph" if node["id"] in graphs else node["kind"]
     return {"nodes": nodes, "edges": [_drawn(way, routed) for way, routed in ways.items()]}
-
-
-def _first(shape: "Shape", within: Sequence[str]) -> list[tuple[str, bool]]:
-    """Where a graph begins, and whether a router decides."""
-    routers = shape.graph_of(within).builder.branches.get(START, {}).values()
-    routed = [target for router in routers for target in (router.ends or {}).values()]
-    return [*((name, False) for name in shape.followers(within, START)), *((name, True) for name in routed)]
 
 
 def _inside(path: str, name: str) -> str:

@@ -1,8 +1,8 @@
 """A debugging session as the page shows it: where it stands, its state, its branches, its graph.
 
-Only looks. Long values are cut. A field of the state is its text, since a browser's numbers are not Python's: what is
-no text is shown and edited as JSON. `field_part` gives it whole where it is cut. Not covered: what the page does
-(`actions`), and one thing at a time (`live`).
+Only looks. Long values are cut. A field of the state, or the content of a message, is its text, since a browser's numbers
+are not Python's: what is no text is shown and edited as JSON. `field_part` gives a field whole where it is cut. Not
+covered: what the page does (`actions`), and one thing at a time (`live`).
 """
 
 import json
@@ -55,7 +55,7 @@ def session_view(
         "branches": [each.model_dump(mode="json") for each in session.branches()],
         "branch": session.branch,
         "breakpoints": [each.model_dump(mode="json") for each in session.breakpoints()],
-        "graph": of_graph(session.bench.shape, session.edges()),
+        "graph": of_graph(session.bench.shape, session.edges(), session.starts()),
         "frames": [each.model_dump(mode="json") for each in session.frames],
         "frame": session.frames.index(session.frame),
         "history": list(history),
@@ -85,15 +85,21 @@ def field_part(session: "Session", field: str, offset: int, length: int) -> dict
 
 
 def _stop(stop: Any) -> dict[str, Any] | None:
-    """A stop; of what is about to be sent the texts stand whole, since they are edited."""
+    """A stop; of what is about to be sent the contents stand whole, as text, since they are edited."""
     if stop is None:
         return None
     found: dict[str, Any] = stop.model_dump(mode="json")
     if found["request"] is not None:
         found["request"]["token_ids"] = None
+        found["request"]["messages"] = [_message(each) for each in stop.request.messages]
         text = found["request"]["text"]
         found["request"]["text"] = None if text is None else text[: 10 * LONGEST]
     return found
+
+
+def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    text, encoded = field_text(message.get("content"))
+    return {"role": message.get("role"), "content": text, "json": encoded}
 
 
 def _field(value: Any) -> dict[str, Any]:

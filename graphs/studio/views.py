@@ -122,15 +122,15 @@ def graph_view(desk: Desk, opened: Opened) -> dict[str, Any]:
     index = opened.fresh()
     live = desk.live
     session = live.console.session if live is not None and live.run == opened.id else None
-    edges = None if session is None else session.edges()
+    drawn = None if session is None else (session.edges(), session.starts())
 
     def draw() -> dict[str, Any]:
         steps = list(steps_between(database_of(index.run)))
-        if session is not None and edges is not None:
-            return picture.with_counts(picture.of_graph(session.bench.shape, edges), steps)
+        if session is not None and drawn is not None:
+            return picture.with_counts(picture.of_graph(session.bench.shape, *drawn), steps)
         return picture.of_record(opened.run.settings, steps)
 
-    found: dict[str, Any] = index.derived(("picture", repr(edges)), draw)
+    found: dict[str, Any] = index.derived(("picture", repr(drawn)), draw)
     return found
 
 

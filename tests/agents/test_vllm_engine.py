@@ -141,8 +141,21 @@ import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from tutelage.agents import connect
 from tutelage.errors import EngineError
+"""
+
+READY = """
 model = connect("vllm:" + sys.argv[1], seed=1)
 print("ready", flush=True)
+"""
+
+KILLED_WHILE_STARTING = """
+import psutil, threading
+def kill():
+    while len(psutil.Process().children(recursive=True)) < PROCESSES:
+        time.sleep(0.02)
+    print("starting", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+threading.Thread(target=kill).start()
 """
 
 DIES = """
@@ -202,7 +215,7 @@ def group_is_gone(group: int, seconds: float) -> bool:
 def test_an_engine_that_dies_is_one_clear_error_and_a_script_that_just_ends_leaves_no_process(
     tiny: Path,
 ) -> None:
-    process = start(DIES, tiny)
+    process = start(READY + DIES, tiny)
     out, err = process.communicate(timeout=1200)
     assert process.returncode == 0, err
     ready, error, answer = out.splitlines()
@@ -212,7 +225,7 @@ def test_an_engine_that_dies_is_one_clear_error_and_a_script_that_just_ends_leav
 
 
 def test_an_interrupt_reaches_the_script_only_which_can_go_on_or_end_in_order(tiny: Path) -> None:
-    process = start(INTERRUPTED, tiny)
+    process = start(READY + INTERRUPTED, tiny)
     assert process.stdout is not None
     assert [process.stdout.readline() for _ in range(2)] == ["ready\n", "idle\n"]
     os.killpg(process.pid, signal.SIGINT)
@@ -226,9 +239,25 @@ def test_an_interrupt_reaches_the_script_only_which_can_go_on_or_end_in_order(ti
 
 
 def test_a_script_that_is_killed_leaves_no_process(tiny: Path) -> None:
-    process = start("time.sleep(600)", tiny)
+    process = start(READY + "time.sleep(600)", tiny)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.kill()
     process.communicate(timeout=300)
     assert group_is_gone(process.pid, 60)
+
+
+@pytest.mark.parametrize("processes", [2, 3], ids=["its engine begins", "its worker begins"])
+def test_a_script_that_is_killed_while_the_engine_starts_leaves_no_process(
+    tiny: Path, processes: int
+) -> None:
+    kill = KILLED_WHILE_STARTING.replace("PROCESSES", str(processes))
+    process = start(kill + READY, tiny)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "starting\n"
+    assert process.wait(timeout=30) == -signal.SIGKILL
+    gone = group_is_gone(process.pid, 30)
+    if not gone:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert gone

@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -99,7 +99,53 @@ def test_a_run_is_counted_quickly(run: Run, task: Task, say: "Say") -> None:
     say(run.begin(task))
     counts = quick_counts(run)
     assert (counts["running"], counts["done"], counts["turns"], counts["tasks"]) == (1, 0, 1, 1)
-    assert counts["passed"] is None
+    assert (counts["rollouts"], counts["passed"], counts["wrong"]) == (1, None, None)
+
+
+def judged(run: Run, name: str, *rights: bool | None) -> None:
+    """Rollouts with a score each of this name, and candidates that say the opposite."""
+    first = len(run.rollouts())
+    for at, right in enumerate(rights):
+        recorder = run.begin(Task(id=f"{name} {first + at}", problem="?"))
+        candidate = recorder.candidate("42")
+        if right is not None:
+            wrong = Score(name=name, value=1, passed=not right)
+            recorder.score(wrong, subject="candidate", subject_id=candidate.id)
+        recorder.score(Score(name=name, value=1, passed=right))
+        recorder.finish()
+
+
+def right_and_wrong(run: Run) -> tuple[int | None, int | None]:
+    counts = quick_counts(run)
+    return counts["passed"], counts["wrong"]
+
+
+@pytest.mark.parametrize("settings", [{"verifier": {"name": "exact"}}, {"verifier": {"name": "gone"}}, {}])
+def test_right_and_wrong_rollouts_are_counted_quickly(directory: Path, settings: dict[str, Any]) -> None:
+    with Store.open(directory).start_run(settings) as run:
+        assert right_and_wrong(run) == (None, None)
+        judged(run, "exact", True, True, False, None)
+        assert right_and_wrong(run) == (2, 1)
+        run.score(run.rollouts()[0].id, Score(name="exact", value=0, passed=False))
+        assert right_and_wrong(run) == (1, 2)
+        run.drop(run.rollouts()[1].id)
+        assert right_and_wrong(run) == (0, 2)
+        run.score(run.rollouts()[0].id, Score(name="length", value=7))
+        run.score(run.rollouts()[0].id, Score(name="taught", value=1, passed=True))
+        assert right_and_wrong(run) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("own", "found"), [("exact", (1, 0)), ("numeric", (0, 1)), ("length", (None, None)), (None, (None, None))]
+)
+def test_of_several_verifiers_the_runs_own_counts(
+    directory: Path, own: str | None, found: tuple[int | None, int | None]
+) -> None:
+    with Store.open(directory).start_run({"verifier": {"name": own}}) as run:
+        judged(run, "exact", True)
+        judged(run, "numeric", False)
+        judged(run, "length", None)
+        assert right_and_wrong(run) == found
 
 
 def test_a_run_is_seen_being_written_and_its_writer_is_not_disturbed(directory: Path) -> None:

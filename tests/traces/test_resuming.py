@@ -11,6 +11,7 @@ import pytest
 from tutelage import Score, Task
 from tutelage.errors import StoreError, UserError
 from tutelage.traces import RecordedCall, Rollout, RolloutRecorder, Run, Sample, Store, Turn
+from tutelage.traces.overview import database_of
 from tutelage.types import Sampling
 
 Say = Callable[..., Turn]
@@ -238,3 +239,38 @@ def test_a_rollout_follows_turns_of_another_one(run: Run, task: Task, say: Say) 
     second.finish()
     with pytest.raises(UserError, match="is done already"):
         second.follow([turn.id])
+
+
+def test_turns_that_many_rollouts_follow_are_read_once(run: Run, task: Task, say: Say) -> None:
+    first = run.begin(task)
+    opening = {"role": "user", "content": "What is 6 times 7?"}
+    ids = tuple(range(100, 140))
+    shared = [
+        say(first, text, messages=[opening], prompt_token_ids=ids, completion_token_ids=[number])
+        for number, text in enumerate(("42", "43"))
+    ]
+    statements: list[str] = []
+
+    def follow(repeat: int, *turns: Turn) -> tuple[str, ...]:
+        recorder = run.begin(task, repeat)
+        with database_of(run).reading() as connection:
+            connection.set_trace_callback(statements.append)
+            recorder.follow([each.id for each in turns])
+            connection.set_trace_callback(None)
+        said = {"role": "assistant", "content": turns[-1].completion}
+        messages = [opening, said, {"role": "user", "content": f"Sure, {repeat}?"}]
+        longer = (*ids, *(turns[-1].completion_token_ids or ()), 200 + repeat)
+        made = say(recorder, "yes", messages=messages, prompt_token_ids=longer, completion_token_ids=[7])
+        assert run.turn(made.id).prompt_token_ids == longer
+        return made.parents
+
+    assert follow(1, *shared) == (shared[1].id,)
+    assert any("JOIN turns" in each for each in statements)
+    statements.clear()
+    for repeat in range(2, 5):
+        assert follow(repeat, *shared) == (shared[1].id,)
+    assert not any("FROM" in each for each in statements)
+    kept = "SELECT id FROM sequences WHERE kept = 41"
+    assert len(database_of(run).rows(kept)) == 4
+    assert follow(5, shared[0]) == (shared[0].id,)
+    assert any("JOIN turns" in each for each in statements)

@@ -11,43 +11,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tutelage.agents import (
-    Answer,
-    Engine,
-    HttpSettings,
-    ModelDirectory,
-    Request,
-    TransformersSettings,
-    VllmSettings,
-    connect,
-    embedded_directory,
-    open_model_directory,
-)
+from tutelage.agents import Answer, Engine, Request, check_spec, connect
 from tutelage.agents.engine import Piece
 from tutelage.agents.rendering import Rendered, rendered
-from tutelage.agents.settings import EngineSettings, parse_settings
 from tutelage.errors import EngineError
 
-__all__ = ["LateEngine", "checked"]
-
-KINDS: Mapping[str, type[EngineSettings]] = {"vllm": VllmSettings, "transformers": TransformersSettings}
-
-
-def checked(spec: str, settings: Mapping[str, Any]) -> ModelDirectory | None:
-    """Check what can be checked of a spec that `connect` knows without starting anything; give its directory, if any.
-
-    Raises:
-        UserError: A setting is unknown, or the directory is missing or broken.
-    """
-    if spec.startswith(("http://", "https://")):
-        parse_settings(HttpSettings, spec, settings)
-        return None
-    kind, _, directory = spec.removeprefix("embedded+").partition(":")
-    if kind in KINDS:
-        parse_settings(KINDS[kind], spec, settings)
-    if spec.startswith("embedded"):
-        return open_model_directory(embedded_directory())
-    return open_model_directory(directory) if kind in KINDS else None
+__all__ = ["LateEngine"]
 
 
 class LateEngine:
@@ -67,7 +36,7 @@ class LateEngine:
         self._spec = spec
         self._settings = dict(settings)
         self._tell = tell
-        self._directory = checked(spec, settings)
+        self._directory = check_spec(spec, **settings)
         self._prompts: Any = None
         self._engine: Engine | None = None
         self._closed = False

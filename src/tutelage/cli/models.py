@@ -3,7 +3,6 @@
 Not covered: starting engines (`tutelage.agents.connect`).
 """
 
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
     from tutelage.agents import ChatModel
 
 __all__ = ["check_model", "model_of", "say_loading"]
-
-PACKAGED = ("embedded", "embedded+vllm", "embedded+transformers")
-KINDS = ("vllm", "transformers", "http", "https", "replay")
-FORMS = "embedded, vllm:DIR, transformers:DIR, http://HOST:PORT/v1, replay:RUN or FILE.py:ATTRIBUTE"
-ENGINE = re.compile(rf"(?:{'|'.join(map(re.escape, PACKAGED))}|https?://.+|(?:vllm|transformers|replay):.+)")
 
 
 @contextmanager
@@ -58,9 +52,9 @@ def check_model(spec: str, settings: Iterable[str]) -> None:
         UserError: It cannot be right.
     """
     if _is_engine(spec):
-        from tutelage.cli.late_engine import checked
+        from tutelage.agents import check_spec
 
-        checked(spec, pairs_of("--engine", settings))
+        check_spec(spec, **pairs_of("--engine", settings))
 
 
 def _model(spec: str, settings: Mapping[str, Any], sampling: Sampling | None, late: bool) -> "ChatModel":
@@ -89,7 +83,9 @@ def _is_engine(spec: str) -> bool:
     Raises:
         UserError: It does neither; the nearest is named.
     """
-    if ENGINE.fullmatch(spec):
+    from tutelage.agents.spec import FORMS, KINDS, PACKAGED, kind_of
+
+    if kind_of(spec) is not None:
         return True
     kind, colon, rest = spec.partition(":")
     if not colon and Path(spec).is_dir():
@@ -98,7 +94,9 @@ def _is_engine(spec: str) -> bool:
         )
     if not OBJECT.fullmatch(spec) or kind in KINDS:
         hint = near(kind, KINDS, f":{rest}") if colon and kind not in KINDS else near(spec, PACKAGED)
-        raise UserError(f"model {spec!r} is not understood{hint}; give {FORMS}")
+        raise UserError(
+            f"model {spec!r} is not understood{hint}; give {', '.join(FORMS)} or FILE.py:ATTRIBUTE"
+        )
     if near(kind, KINDS) and not Path(f"{kind}.py").exists():
         from importlib.util import find_spec
 

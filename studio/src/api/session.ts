@@ -21,10 +21,16 @@ export interface Visit {
   edited: boolean;
   parent: number | null;
 }
+/** A message as text; content that is none is JSON, which stays text, since numbers here are not Python's. */
+export interface PendingMessage {
+  role: string;
+  content: string;
+  json: boolean;
+}
 export interface PendingPrompt {
   role: string;
   node: string | null;
-  messages: Record<string, unknown>[];
+  messages: PendingMessage[];
   sampling: Record<string, unknown>;
   tools: Record<string, unknown>[];
   samples: number;

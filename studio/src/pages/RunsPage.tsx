@@ -9,7 +9,8 @@ import { printable } from "../text/printable";
 import { Answered, Empty } from "../ui/States";
 
 function Card({ run }: { run: RunRow & { error?: string | null } }) {
-  const share = run.passed !== null && run.wrong !== null ? run.passed / (run.passed + run.wrong) : null;
+  const judged = (run.passed ?? 0) + (run.wrong ?? 0);
+  const share = run.passed !== null && judged > 0 ? run.passed / judged : null;
   return (
     <li>
       <a class="card run-card" href={links.overview(run.id)}>
@@ -32,7 +33,7 @@ function Card({ run }: { run: RunRow & { error?: string | null } }) {
         <span class="run-numbers">
           {share !== null && (
             <span>
-              <b>{percent(share)}</b> right
+              <b>{percent(share)}</b> right of {count(judged)}
             </span>
           )}
           <span>

@@ -73,6 +73,30 @@ def test_a_rollout_is_held_looked_at_changed_and_let_go_by_lines(start: Start) -
     assert client.execute("").ended
 
 
+def test_a_stop_is_asked_for_once_and_what_others_change_is_seen_by_the_next_line(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, client = held_at_the_reviewer(start, tasks=1)
+    looks: list[int] = []
+    look = client.look
+
+    def counted(*, outer: int = 0) -> Any:
+        looks.append(outer)
+        return look(outer=outer)
+
+    monkeypatch.setattr(client, "look", counted)
+    for line in ("where", "s", "list", "changes", "up"):
+        looks.clear()
+        client.execute(line)
+        assert len(looks) <= 1, line
+    client.execute("set verdict = 'wrong'")
+    assert client.execute("p verdict").data == "wrong"
+    with batch.attach() as other:
+        other.picked = client.picked
+        other.set("verdict", "right")
+        assert client.execute("p verdict").data == "right"
+
+
 def test_prompts_are_shown_edited_and_answered_by_lines(start: Start) -> None:
     batch, client = held_at_the_reviewer(start, tasks=1)
     assert "Check every step" in client.execute("prompt").text

@@ -129,7 +129,7 @@ def test_ctrl_c_ends_a_paused_batch_cleanly(tmp_path: Path, child: Child, attach
 
 @pytest.mark.slow
 def test_a_real_model_is_held_changed_and_answered_for(tmp_path: Path, child: Child, attach_to: Any) -> None:
-    batch = child(tmp_path, "embedded+transformers", "6")
+    batch = child(tmp_path, "embedded+transformers", "2")
     with attach_to(tmp_path / "run") as client:
         client.break_on(role="reviewer", temporary=True)
         held = client.wait(120)
@@ -148,7 +148,7 @@ def test_a_real_model_is_held_changed_and_answered_for(tmp_path: Path, child: Ch
         client.go()
         number = held.rollout
     out, said = batch.communicate(timeout=300)
-    assert (batch.returncode, out.strip()) == (0, "6"), said
+    assert (batch.returncode, out.strip()) == (0, "2"), said
     with Run.open(tmp_path / "run") as run:
         turns = run.turns(number)
         reviewed = next(turn for turn in turns if turn.role == "reviewer")

@@ -190,6 +190,8 @@ def test_what_cannot_be_done_is_a_sentence(
         ("fork", {"changes": "answer"}, "fork: changes is an object"),
         ("prompt", {"messages": []}, "prompt: messages is a list of messages"),
         ("prompt", {"messages": [{"role": "user"}]}, "prompt: messages is a list of messages"),
+        ("prompt", {"contents": [5]}, "prompt: contents is a list of texts, with null for what stays"),
+        ("prompt", {"contents": ["a", "b"]}, "there are 2 contents for 0 messages"),
         ("break", {"at": "around"}, 'break: at is "before", "prompt" or "after", not "around"'),
         ("break", {"node": 5}, "break: node is a text"),
         ("break", {"error": 1}, "break: error is true or false, not 1"),
@@ -369,3 +371,60 @@ def test_a_session_is_started_on_a_stored_rollout(opens: "Opens", tmp_path: Path
     assert {each["id"] for each in page.get("/api/runs")} == {page.run, view["run"]}
     again = page.post("/api/sessions", {"run": page.run, "rollout": row["id"]}, 400)
     assert re.search("being written|elsewhere", again["error"])
+
+
+PARTS: list[dict[str, Any]] = [
+    {"type": "text", "text": "Look \ud83d", "seed": 12345678901234567890123, "scale": 1.0, "small": 1e-7}
+]
+PROMPT: list[dict[str, Any]] = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": PARTS, "weight": 2.0},
+    {"role": "assistant", "content": None, "name": "nobody"},
+]
+
+
+@pytest.fixture
+def structured(opens: "Opens", session: "Session") -> "Page":
+    """A session that is about to send messages of every kind."""
+    session.step()
+    session.edit_prompt(PROMPT)
+    return opens(session.run_record, session=session)
+
+
+def waiting(session: "Session") -> str:
+    assert session.stop is not None and session.stop.request is not None
+    return json.dumps(list(session.stop.request.messages))
+
+
+def test_structured_content_comes_back_byte_for_byte(structured: "Page", session: "Session") -> None:
+    shown = structured.get("/api/session")["stop"]["request"]["messages"]
+    assert [(each["role"], each["json"]) for each in shown] == [
+        ("system", False),
+        ("user", True),
+        ("assistant", True),
+    ]
+    structured.post("/api/session/prompt", {"contents": [each["content"] for each in shown]})
+    assert waiting(session) == json.dumps(PROMPT)
+    structured.post("/api/session/prompt", {"contents": ["Be long.", None, None]})
+    assert waiting(session) == json.dumps([{**PROMPT[0], "content": "Be long."}, *PROMPT[1:]])
+    typed = shown[1]["content"].replace("Look", "Listen")
+    structured.post("/api/session/prompt", {"contents": [None, typed, None]})
+    assert waiting(session) == json.dumps([{**PROMPT[0], "content": "Be long."}, *PROMPT[1:]]).replace(
+        "Look", "Listen"
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("[{", "message 2 was JSON and is none any more"),
+        ("5", "the content of message 2 is a text, a list of objects, or null, not 5"),
+        ("[5]", "the content of message 2 is a text, a list of objects, or null, not [5]"),
+    ],
+)
+def test_structured_content_that_is_none_any_more_is_refused(
+    structured: "Page", session: "Session", typed: str, sentence: str
+) -> None:
+    said = structured.post("/api/session/prompt", {"contents": [None, typed, None]}, 400)["error"]
+    assert sentence in said
+    assert waiting(session) == json.dumps(PROMPT)

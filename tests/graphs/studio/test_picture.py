@@ -1,4 +1,4 @@
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
@@ -8,6 +8,9 @@ from tutelage.graphs.debugging.shape import Shape
 from tutelage.graphs.studio.picture import of_graph
 from tutelage.graphs.studio.session_view import session_view
 from tutelage.types import Task
+
+if TYPE_CHECKING:
+    from tutelage.graphs.debugging import Session
 
 
 class State(TypedDict):
@@ -35,7 +38,10 @@ def looping() -> "StateGraph[State]":
 
 def drawn(graph: "StateGraph[Any]", **led: list[str]) -> set[tuple[str, str, bool]]:
     shape = Shape(graph.compile())
-    picture = of_graph(shape, shape.edges({((), node): targets for node, targets in led.items()}))
+    ways: dict[tuple[tuple[str, ...], str], list[str]] = {
+        ((), node): targets for node, targets in led.items()
+    }
+    picture = of_graph(shape, shape.edges(ways), shape.starts(ways))
     known = {node["id"] for node in picture["nodes"]}
     assert all({edge["source"], edge["target"]} <= known for edge in picture["edges"])
     return {(edge["source"], edge["target"], edge["conditional"]) for edge in picture["edges"]}
@@ -48,14 +54,45 @@ def test_a_router_that_does_not_say_where_it_leads_is_drawn_where_it_led() -> No
     assert drawn(looping(), **{"try": ["check", END]}) >= {("try", "check", True), ("try", END, True)}
 
 
-def test_a_loop_of_a_session_is_drawn_as_it_was_gone() -> None:
+def shown(session: "Session") -> set[tuple[str, str, bool]]:
     from tutelage.graphs.console import Console, ConsoleSettings
 
+    view = session_view(Console(session, ConsoleSettings(files=False)), "r", [], busy=False, error=None)
+    return {(each["source"], each["target"], each["conditional"]) for each in view["graph"]["edges"]}
+
+
+def test_a_loop_of_a_session_is_drawn_as_it_was_gone() -> None:
     with debug(looping(), Task(id="t", problem="?")) as session:
         session.run()
-        view = session_view(Console(session, ConsoleSettings(files=False)), "r", [], busy=False, error=None)
-    edges = {(each["source"], each["target"]) for each in view["graph"]["edges"]}
-    assert {("try", "check"), ("check", "try"), ("try", END)} <= edges
+        edges = shown(session)
+    assert {("try", "check", True), ("check", "try", False), ("try", END, True)} <= edges
+
+
+def test_a_router_at_the_start_is_drawn_where_it_led() -> None:
+    inner, outer = StateGraph(State), StateGraph(State)
+    for graph in (inner, outer):
+        graph.add_node("other", stay)
+        graph.add_edge("other", END)
+    inner.add_node("check", stay)
+    inner.add_edge("check", END)
+    inner.add_conditional_edges(START, lambda state: "check")
+    outer.add_node("sub", inner.compile())
+    outer.add_edge("sub", END)
+    outer.add_conditional_edges(START, lambda state: "sub")
+    assert not {edge for edge in drawn(outer) if edge[0] == START}
+    with debug(outer, Task(id="t", problem="?")) as session:
+        assert (START, "sub/__start__", True) in shown(session)
+        session.run()
+        assert (START, "sub/check", True) in shown(session)
+
+
+def test_a_router_at_the_start_that_ends_the_graph_is_drawn_to_the_end() -> None:
+    graph = StateGraph(State)
+    graph.add_node("never", stay)
+    graph.add_edge("never", END)
+    graph.add_conditional_edges(START, lambda state: END)
+    with debug(graph, Task(id="t", problem="?")) as session:
+        assert (START, END, True) in shown(session)
 
 
 def test_a_subgraph_is_drawn_by_its_nodes_and_what_leads_to_it_leads_into_it() -> None:

@@ -1,26 +1,23 @@
 // The prompt that is about to be sent: its messages and sampling settings, to edit, to send, or to answer oneself.
+// Contents are sent as they were typed, and only those that were changed: JSON is never read as numbers here.
 import { useEffect, useState } from "preact/hooks";
 import type { PendingPrompt } from "../../api/session";
 import { printable } from "../../text/printable";
 import { LongText } from "../../ui/LongText";
 import { Role } from "../../ui/marks";
 import { Switch } from "../../ui/Switch";
-import { tell } from "../../ui/Toast";
 import { act, doing } from "./live";
 
 const NUMBERS = ["temperature", "top_p", "max_tokens"];
 
-function text(content: unknown): string {
-  return typeof content === "string" ? content : JSON.stringify(content, null, 2);
-}
-
-/** The messages as edited; what was no text is read as JSON again. */
-function asGiven(edited: Record<string, unknown>[], before: Record<string, unknown>[]): typeof edited {
-  return edited.map((message, at) => {
-    const { content } = message;
-    const kept = typeof content !== "string" || typeof before[at]?.["content"] === "string";
-    return kept ? message : { ...message, content: JSON.parse(content) as unknown };
-  });
+/** What is to be sent of an edit: nothing of what is as it was. */
+function edits(request: PendingPrompt, contents: string[], sampling: PendingPrompt["sampling"]) {
+  const typed = contents.map((text, at) => (text === request.messages[at]?.content ? null : text));
+  const set = NUMBERS.filter((name) => sampling[name] !== request.sampling[name]);
+  return {
+    ...(typed.some((text) => text !== null) ? { contents: typed } : {}),
+    ...(set.length > 0 ? { sampling: Object.fromEntries(set.map((name) => [name, sampling[name]])) } : {}),
+  };
 }
 
 function Sampling({
@@ -82,26 +79,20 @@ function Say() {
 }
 
 export function PromptEditor({ request }: { request: PendingPrompt }) {
-  const [messages, setMessages] = useState(request.messages);
+  const given = request.messages.map((message) => message.content);
+  const [contents, setContents] = useState(given);
   const [sampling, setSampling] = useState(request.sampling);
   const [raw, setRaw] = useState(false);
-  useEffect(() => {
-    setMessages(request.messages);
+  const undo = () => {
+    setContents(given);
     setSampling(request.sampling);
-  }, [JSON.stringify(request)]);
-  const changed =
-    JSON.stringify([messages, sampling]) !== JSON.stringify([request.messages, request.sampling]);
-  const save = async () => {
-    try {
-      const given = asGiven(messages, request.messages);
-      return await act("prompt", { messages: given, sampling }, "The prompt is changed.");
-    } catch {
-      tell("A message that was JSON is none any more.", true);
-      return undefined;
-    }
   };
-  const edit = (at: number, content: string) =>
-    setMessages(messages.map((message, index) => (index === at ? { ...message, content } : message)));
+  useEffect(undo, [JSON.stringify(request)]);
+  const made = edits(request, contents, sampling);
+  const changed = Object.keys(made).length > 0;
+  const save = () => act("prompt", made, "The prompt is changed.");
+  const edit = (at: number, typed: string) =>
+    setContents(contents.map((text, index) => (index === at ? typed : text)));
   return (
     <section class="panel prompt-panel" aria-label="Prompt">
       <header>
@@ -118,13 +109,16 @@ export function PromptEditor({ request }: { request: PendingPrompt }) {
           <LongText text={request.text} label="Rendered prompt" />
         )
       ) : (
-        messages.map((message, index) => (
+        contents.map((text, index) => (
           <label key={index} class="message-edit">
-            <span>{printable(String(message["role"] ?? ""))}</span>
+            <span>
+              {printable(request.messages[index]?.role ?? "")}
+              {request.messages[index]?.json && <span class="aside"> JSON</span>}
+            </span>
             <textarea
               data-prompt={index}
-              rows={Math.min(16, text(message["content"]).split("\n").length + 1)}
-              value={text(message["content"])}
+              rows={Math.min(16, text.split("\n").length + 1)}
+              value={text}
               spellcheck={false}
               onInput={(event) => edit(index, event.currentTarget.value)}
             />
@@ -152,16 +146,7 @@ export function PromptEditor({ request }: { request: PendingPrompt }) {
         >
           {changed ? "Save and send" : "Send it"}
         </button>
-        {changed && (
-          <button
-            onClick={() => {
-              setMessages(request.messages);
-              setSampling(request.sampling);
-            }}
-          >
-            Undo
-          </button>
-        )}
+        {changed && <button onClick={undo}>Undo</button>}
         <Say />
       </div>
     </section>

@@ -1,7 +1,14 @@
+import json
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from tests.graphs.studio.page.conftest import ADD, adding
+
+from tutelage.graphs import debug, self_refine
+from tutelage.graphs.studio.serving import Studio
 
 pytestmark = pytest.mark.slow
 
@@ -219,3 +226,27 @@ def test_what_is_typed_into_a_prompt_outlives_other_changes(debugged: Page) -> N
     debugged.get_by_role("button", name=re.compile("^refiner")).click()
     expect(panel(debugged, "Breakpoints")).to_contain_text("before refiner")
     expect(editor).to_have_value("Half a thought")
+
+
+def test_structured_content_is_edited_and_the_rest_of_it_stays_as_it_was(
+    page: Page, serve: Callable[..., Studio]
+) -> None:
+    part = {"type": "text", "text": "2 + 3?", "seed": 12345678901234567890123, "scale": 1.0}
+    prompt: list[dict[str, Any]] = [{"role": "system", "content": [part], "weight": 1.0}]
+    prompt += [{"role": "user", "content": [part]}, {"role": "user", "content": "Solve it."}]
+    with debug(self_refine(adding(), 2), ADD) as session:
+        session.step()
+        session.edit_prompt(prompt)
+        opened = serve(session)
+        page.goto(f"{opened.url}#/session")
+        editor = panel(page, "Prompt").locator("textarea").nth(1)
+        editor.fill(editor.input_value().replace("2 + 3?", "2 + 4?"))
+        page.get_by_role("button", name="Save the edit").click()
+        expect(page.get_by_role("button", name="Save the edit")).to_be_disabled()
+        expect(editor).to_have_value(re.compile("12345678901234567890123"))
+        assert session.stop is not None and session.stop.request is not None
+        first, second, third = map(json.dumps, session.stop.request.messages)
+        assert [first, third] == [json.dumps(prompt[0]), json.dumps(prompt[2])]
+        assert second == json.dumps(prompt[1]).replace("2 + 3?", "2 + 4?")
+        page.goto("about:blank")
+        opened.close()

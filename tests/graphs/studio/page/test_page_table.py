@@ -134,6 +134,15 @@ def test_what_a_dead_process_left_is_unfinished_everywhere(page: Page, serve: Se
     expect(page.locator(".run-card").first).not_to_contain_text("right")
 
 
+def test_home_shows_how_many_are_right_of_runs_that_nobody_has_opened(
+    page: Page, many: Path, recorded: Path, serve: Serve
+) -> None:
+    page.goto(serve(many, recorded).url)
+    card = page.locator(".run-card", has_text="many")
+    expect(card).to_contain_text("50.0 % right of 1,200")
+    expect(page.locator(".run-card .meter")).to_have_count(2)
+
+
 def test_a_filter_that_is_none_is_told_in_a_sentence(page: Page, greedy: tuple[str, str]) -> None:
     url, run = greedy
     page.goto(f"{url}#/run/{run}/rollouts?filter=verdct:wrong")

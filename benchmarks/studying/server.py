@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-__all__ = ["Client", "served"]
+__all__ = ["Client", "cpu_seconds", "served"]
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -22,7 +22,7 @@ class Client:
 
     def __init__(self, url: str, process: int) -> None:
         self.url = url
-        self._process = process
+        self.process = process
 
     def get(self, path: str, **query: Any) -> tuple[Any, float, int]:
         """Give an answer, the seconds until it was there, and its bytes."""
@@ -32,10 +32,11 @@ class Client:
             body = answer.read()
         return json.loads(body), time.perf_counter() - started, len(body)
 
-    def cpu_seconds(self) -> float:
-        """What the studio's process has computed so far."""
-        fields = Path(f"/proc/{self._process}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+
+def cpu_seconds(process: int) -> float:
+    """What a process has computed so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 @contextmanager

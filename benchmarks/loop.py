@@ -16,7 +16,7 @@ from tutelage.training.demo import Experiment, LoopSettings
 from tutelage.training.demo.numbers import numbers
 from tutelage.training.demo.table import methods_table
 from tutelage.training.embedded.heldout import SAMPLING, disjoint
-from tutelage.training.sft_job import SftSettings
+from tutelage.training.objectives import SftSettings
 
 SEEDS = (0, 1, 2)
 QUICK = LoopSettings(heldout_per_family=34, training_per_family=100, sft=SftSettings(epochs=3, batch_size=16))

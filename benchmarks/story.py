@@ -19,7 +19,7 @@ from benchmarks.storytelling.exam import compared, described, examine, solved
 from benchmarks.storytelling.render import render
 from tutelage.agents import ChatModel, connect
 from tutelage.graphs import Spread
-from tutelage.training import train_sft
+from tutelage.training import train
 from tutelage.training.embedded.heldout import heldout_tasks
 from tutelage.training.policies import local_directory
 from tutelage.types import Task
@@ -91,12 +91,12 @@ def tell(
     say(f"seed {seed}: {len(taught)} corrections, {len(true)} true reviews, {len(plain)} plain answers")
     own = solved(model, exam)
     before = examine(model, exam, own)
-    model.reload(train_sft(base, taught + true + plain, folder / "policy", story.TRAINING))
+    model.reload(train("sft", base, taught + true + plain, folder / "policy", story.TRAINING))
     after = examine(model, exam, own)
     found: dict[str, Any] = {"rows": {"corrections": len(taught), "true": len(true), "plain": len(plain)}}
     found |= {"caught": caught, **compared(exam, before, after)}
     if control:
-        model.reload(train_sft(base, plain, folder / "control", story.TRAINING))
+        model.reload(train("sft", base, plain, folder / "control", story.TRAINING))
         found["control"] = compared(exam, before, examine(model, exam, own))
     return found
 

@@ -25,7 +25,7 @@ from tutelage.graphs.debugging.teaching import Lessons
 from tutelage.tools import make_tasks, step_checker
 from tutelage.tools.families import Split, family_of
 from tutelage.traces import Run, Store, Turn
-from tutelage.training import SftSettings, mcnemar, newcombe, train_sft
+from tutelage.training import SftSettings, mcnemar, newcombe, train
 from tutelage.training.policies import local_directory
 from tutelage.types import Sampling, Score, Task
 
@@ -82,7 +82,7 @@ def main() -> None:
         rows += rows_of(folder / "plain", heldout, verifier=MARK)
 
         before = reviews(model, right)
-        model.reload(train_sft(local_directory(model), rows, folder / "policy", TRAINING))
+        model.reload(train("sft", local_directory(model), rows, folder / "policy", TRAINING))
         after = reviews(model, right)
     print(difference(before, after))
 

@@ -2,7 +2,8 @@
 
 A scorer gives an outcome (`Score.value`, what papers call ORM) and may give one value a step
 (`Score.steps`, PRM). A verifier as scorer knows the reference: an oracle, the upper bound that a method is
-compared with, never the method itself. Not covered: trained reward models (write the one method `score`).
+compared with, never the method itself. A trained reward model is a verifier that knows no
+reference: `verifier_scorer(RewardModel(DIR))`.
 """
 
 import asyncio

@@ -4,7 +4,8 @@
     numeric.score(load_tasks("tasks.jsonl")[0], "2+3=5\\nanswer: 5").passed
 
 The verifiers `exact`, `numeric`, `math_answer`, `step_checker` and `family_answer` are ready to use; their
-classes take settings. Importing this room starts nothing and needs no package besides pydantic.
+classes take settings. `RewardModel` and `StepRewardModel` are made of a trained directory. Importing this room
+starts nothing and needs no package besides pydantic.
 """
 
 from tutelage.tools.answers import final_answer, steps
@@ -14,6 +15,7 @@ from tutelage.tools.family_verifiers import FamilyAnswer, StepChecker, family_an
 from tutelage.tools.latex import MathAnswer, math_answer
 from tutelage.tools.numeric import Numeric, numeric
 from tutelage.tools.recorded_solutions import RecordedSolution, load_recorded_solutions
+from tutelage.tools.reward_models import RewardModel, StepRewardModel
 from tutelage.tools.task_files import load_tasks
 from tutelage.tools.verifier import Verifier
 
@@ -25,9 +27,11 @@ __all__ = [
     "MathAnswer",
     "Numeric",
     "RecordedSolution",
+    "RewardModel",
     "Split",
     "StepCheck",
     "StepChecker",
+    "StepRewardModel",
     "Verifier",
     "exact",
     "family_answer",

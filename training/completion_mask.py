@@ -14,7 +14,7 @@ from tutelage.errors import UserError
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-__all__ = ["IGNORED", "encode", "end_token"]
+__all__ = ["IGNORED", "assistant_text", "encode", "end_token"]
 
 IGNORED = -100
 """The label of a token without loss, as in PyTorch's cross-entropy."""
@@ -46,7 +46,7 @@ def encode(
         tokenizer.apply_chat_template(list(row["prompt"]), tokenize=False, add_generation_prompt=True)
         for row in dataset
     ]
-    texts = [_completion(number, row) for number, row in enumerate(dataset, 1)]
+    texts = [assistant_text(number, row["completion"]) for number, row in enumerate(dataset, 1)]
     before = tokenizer(prompts, add_special_tokens=False)["input_ids"]
     after = tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     return [
@@ -75,8 +75,12 @@ def end_token(tokenizer: "PreTrainedTokenizerBase", generation: "GenerationConfi
     raise UserError("neither the tokenizer nor generation_config.json names an end token; add 'eos_token'")
 
 
-def _completion(number: int, row: Mapping[str, Any]) -> str:
-    messages = row["completion"]
+def assistant_text(number: int, messages: Sequence[Mapping[str, Any]]) -> str:
+    """The text of a completion.
+
+    Raises:
+        UserError: it is not one assistant message; `number` is the row's.
+    """
     if len(messages) != 1 or messages[0].get("role") != "assistant":
         raise UserError(f"row {number}: the completion must be one message of the role 'assistant'")
     return str(messages[0]["content"])

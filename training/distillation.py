@@ -15,10 +15,10 @@ from tutelage.agents import ChatModel
 from tutelage.errors import UserError
 from tutelage.traces import Run
 from tutelage.training.dataset import rows
+from tutelage.training.jobs.launching import train
+from tutelage.training.objectives import SftSettings
 from tutelage.training.policies import base_directory, local_directory
 from tutelage.training.selection import Selection, SelectionSettings, select
-from tutelage.training.sft import train_sft
-from tutelage.training.sft_job import SftSettings
 
 if TYPE_CHECKING:
     from tutelage.agents import Prompt
@@ -75,7 +75,8 @@ def distill(
         print(f"tutelage: {chosen.account()}", file=sys.stderr)
     if not chosen.examples:
         raise UserError(f"run {run.name!r} gives nothing to learn: {chosen.account()}")
-    trained = train_sft(
+    trained = train(
+        "sft",
         _base(run, model),
         rows(chosen.examples, prompt),
         _out(run, out),

@@ -1,8 +1,9 @@
 """A trained policy as a directory that engines load: new weights in everything else's old clothes.
 
 The weights are written in the dtype they came in; config, tokenizer, chat template and generation settings
-are the base's own files, byte for byte. `policy.json` says where the weights come from. The directory is
-made under another name and renamed, so that it is whole or absent. Not covered: adapters.
+are the base's own files, byte for byte. Where a head was put in the place of the base's (a reward model), the
+configuration is the new model's, and there are no generation settings. `policy.json` says where the weights come
+from. The directory is made under another name and renamed, so that it is whole or absent. Not covered: adapters.
 """
 
 import json
@@ -25,6 +26,9 @@ __all__ = ["source_dtype", "write_policy_directory"]
 KEPT = (".json", ".jinja", ".txt", ".model")
 """The kinds of files that a base hands on."""
 NOT_KEPT = ("policy.json",)
+OF_ITS_HEAD = ("config.json", "generation_config.json")
+"""What a base hands on only to a model with its own head."""
+HEADS = ("ForSequenceClassification", "ForTokenClassification")
 
 
 def source_dtype(directory: Path) -> "torch.dtype":
@@ -65,8 +69,9 @@ def write_policy_directory(
     making.mkdir(parents=True)
     model.to(source_dtype(base))  # type: ignore[call-arg, arg-type, unused-ignore]
     model.save_pretrained(making)
+    dropped = (*NOT_KEPT, *(OF_ITS_HEAD if _has_new_head(model, base) else ()))
     for file in sorted(base.iterdir()):
-        if file.suffix in KEPT and file.name not in NOT_KEPT and not file.name.endswith(".index.json"):
+        if file.suffix in KEPT and file.name not in dropped and not file.name.endswith(".index.json"):
             shutil.copyfile(file, making / file.name)
     policy = policy_of(tuple(sorted(making.glob("*.safetensors"))))
     text = json.dumps({"policy": policy, **origin}, indent=2, sort_keys=True)
@@ -77,3 +82,9 @@ def write_policy_directory(
             os.fsync(stream.fileno())
     making.rename(out)
     return policy
+
+
+def _has_new_head(model: "PreTrainedModel", base: Path) -> bool:
+    kind = type(model).__name__
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    return kind.endswith(HEADS) and kind not in (config.get("architectures") or ())

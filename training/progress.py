@@ -56,8 +56,10 @@ class Progress(TrainerCallback):
     ) -> None:
         """Tell loss and speed."""
         if logs and "loss" in logs:
-            speed = float(logs.get("num_tokens", 0)) / max(1e-9, time.monotonic() - self.started)
-            told = f"loss {float(logs['loss']):.3f}, {speed:,.0f} tokens/s"
+            told = f"loss {float(logs['loss']):.3f}"
+            if "num_tokens" in logs:
+                speed = float(logs["num_tokens"]) / max(1e-9, time.monotonic() - self.started)
+                told += f", {speed:,.0f} tokens/s"
             self.bars.update(self.bar, description=told)
 
     def on_train_end(

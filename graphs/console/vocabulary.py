@@ -1,21 +1,12 @@
 """Finding the command that was typed: exact names, aliases' letters, unambiguous beginnings, and the nearest known."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Sequence
 
 from tutelage.errors import UserError
 from tutelage.graphs.console.command import Command
+from tutelage.nearest import nearest
 
-__all__ = ["Vocabulary", "nearest"]
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Give the end of a sentence that names the nearest known word, or all where none is near."""
-    listed = sorted(set(known))
-    near = get_close_matches(word.lower(), listed, n=1, cutoff=0.5)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"known are {', '.join(listed)}" if listed else "there are none"
+__all__ = ["Vocabulary"]
 
 
 class Vocabulary:
@@ -55,6 +46,6 @@ class Vocabulary:
             return next(iter(begun.values()))
         if begun:
             raise UserError(f"{word!r} may be {', '.join(sorted(begun))}; type more of it")
-        near = nearest(word, (name for name in self._by_name if len(name) > 2))
-        hint = near if near.startswith("did") else "type help to see them all"
+        close = nearest(word, (name for name in self._by_name if len(name) > 2))
+        hint = "type help to see them all" if close is None else f"did you mean {close!r}?"
         raise UserError(f"unknown command {word!r}; {hint}")

@@ -15,10 +15,10 @@ from tutelage.agents import Answer, Completion, Engine, Request
 from tutelage.agents.call import changed
 from tutelage.errors import UserError
 from tutelage.graphs.debugging import fields
-from tutelage.graphs.debugging.conditions import nearest
 from tutelage.graphs.debugging.place import Entry
 from tutelage.graphs.debugging.view import Change, PendingPrompt, When
 from tutelage.graphs.outcome import plain_value
+from tutelage.nearest import known_names
 
 __all__ = ["After", "Before", "Erring", "Moment", "Prompting", "Questioned"]
 
@@ -63,7 +63,7 @@ class Moment:
         """
         names = fields.field_names(self.entry)
         if field not in names:
-            raise UserError(f"the state has no field {field!r}; {nearest(field, names)}")
+            raise UserError(f"the state has no field {field!r}; {known_names(field, names)}")
         channel = self.entry.channels[field]
         self._set(field, fields.with_ids(value) if fields.is_message_list(channel) else value)
         return f"{field} {self.when} {self.entry.node}"

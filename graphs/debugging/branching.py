@@ -11,11 +11,11 @@ from pydantic import JsonValue
 
 from tutelage.errors import UserError
 from tutelage.graphs.debugging.changing import message
-from tutelage.graphs.debugging.conditions import nearest
 from tutelage.graphs.debugging.forking import At, Point, first_events, here, point
 from tutelage.graphs.debugging.resampling import Samples, Spread, spread_of
 from tutelage.graphs.debugging.standing import Standing
 from tutelage.graphs.debugging.view import Branch
+from tutelage.nearest import known_names
 from tutelage.traces.session_log import LoggedBranch
 from tutelage.types import Score
 
@@ -202,7 +202,7 @@ class Branching(Standing):
         for field in changes:
             if field not in self.bench.shape.fields:
                 raise UserError(
-                    f"the state has no field {field!r}; {nearest(field, self.bench.shape.fields)}"
+                    f"the state has no field {field!r}; {known_names(field, self.bench.shape.fields)}"
                 )
 
     def _free_name(self, kind: str, suffix: str = "") -> str:

@@ -14,8 +14,9 @@ from typing import Any, TypedDict, Unpack
 from pydantic import ValidationError
 
 from tutelage.errors import UserError
-from tutelage.graphs.debugging.conditions import Condition, nearest
+from tutelage.graphs.debugging.conditions import Condition
 from tutelage.graphs.debugging.view import Breakpoint, Place, When
+from tutelage.nearest import known_names
 
 __all__ = ["EXTRAS", "Breakpoints", "Occasion", "Where", "latest_score"]
 
@@ -173,7 +174,7 @@ class Breakpoints:
             UserError: There is none; the nearest is named.
         """
         if node not in self._nodes:
-            raise UserError(f"the graph has no node {node!r}; {nearest(node, self._nodes)}")
+            raise UserError(f"the graph has no node {node!r}; {known_names(node, self._nodes)}")
 
     def all(self) -> list[Breakpoint]:
         """Give all, by their numbers."""

@@ -14,9 +14,9 @@ from tutelage.agents.call import changed
 from tutelage.agents.engine import Request
 from tutelage.errors import UserError
 from tutelage.graphs.debugging import fields
-from tutelage.graphs.debugging.conditions import nearest
 from tutelage.graphs.debugging.hold import Hold
 from tutelage.graphs.debugging.standing import Standing
+from tutelage.nearest import known_names
 from tutelage.types import Sampling
 
 __all__ = ["Changing", "message"]
@@ -38,7 +38,7 @@ class Changing(Standing):
             raise UserError("the state of an outer graph cannot be changed from inside; go down(), or out()")
         known = {*fields.field_names(hold.entry), *fields.seen(hold.entry)}
         if field not in known:
-            raise UserError(f"the state has no field {field!r}; {nearest(field, known)}")
+            raise UserError(f"the state has no field {field!r}; {known_names(field, known)}")
         assert execution is not None
         self._in_loop(lambda: execution.edit_state(hold, field, value))
 
@@ -116,7 +116,7 @@ class Changing(Standing):
         """Refuse a role that no node has and that has not spoken yet."""
         known = {*self.bench.shape.roles, *(turn.role for turn in self.run_record.turns())}
         if role not in known:
-            raise UserError(f"there is no role {role!r} here yet; {nearest(role, known)}")
+            raise UserError(f"there is no role {role!r} here yet; {known_names(role, known)}")
 
     def _must_be_at_prompt(self) -> tuple[Hold, Request]:
         hold = self._must_be_held()

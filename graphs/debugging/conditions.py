@@ -6,12 +6,12 @@ a model wrote is only ever a value here. Not covered: expressions that a person 
 
 import ast
 from collections.abc import Callable, Collection, Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 from tutelage.errors import UserError
+from tutelage.nearest import known_names
 
-__all__ = ["Condition", "evaluate", "nearest"]
+__all__ = ["Condition", "evaluate"]
 
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     each.__name__: each
@@ -144,13 +144,6 @@ def evaluate(text: str, names: Mapping[str, Any]) -> Any:
     return Condition(text, names.keys()).value(names)
 
 
-def nearest(name: str, known: Collection[str]) -> str:
-    """End a sentence about an unknown name: the nearest that there is, and all of them."""
-    close = get_close_matches(name, known, 1)
-    listed = ", ".join(sorted(known)) or "none"
-    return f"did you mean {close[0]!r}? (there are: {listed})" if close else f"there are: {listed}"
-
-
 def _may_be_called(call: ast.Call, functions: Collection[str]) -> bool:
     """Whether a call changes nothing: a function of ours or a method of texts, and no function among its arguments."""
     if any(each.arg not in OPTIONS for each in call.keywords):
@@ -171,5 +164,5 @@ def _check(node: ast.AST, text: str, known: Collection[str], functions: Collecti
         raise UserError(f"{text!r}: {node.attr!r} is not allowed here")
     if isinstance(node, ast.Name) and node.id not in known:
         raise UserError(
-            f"{text!r}: there is no {node.id!r} here; {nearest(node.id, set(known) - set(FUNCTIONS))}"
+            f"{text!r}: there is no {node.id!r} here; {known_names(node.id, set(known) - set(FUNCTIONS))}"
         )

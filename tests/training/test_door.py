@@ -4,10 +4,9 @@ import sys
 import tutelage.training
 
 
-def test_the_door_is_sorted_and_every_name_opens() -> None:
-    assert tutelage.training.__all__ == sorted(tutelage.training.__all__)
-    assert dir(tutelage.training) == tutelage.training.__all__
-    assert all(callable(getattr(tutelage.training, name)) for name in tutelage.training.__all__)
+def test_the_door_lists_every_name_and_each_opens() -> None:
+    assert dir(tutelage.training) == sorted(tutelage.training.__all__)
+    assert all(getattr(tutelage.training, name) is not None for name in tutelage.training.__all__)
 
 
 def test_importing_the_room_loads_nothing_heavy() -> None:
@@ -20,7 +19,7 @@ def test_importing_the_room_loads_nothing_heavy() -> None:
 def test_using_the_room_without_training_loads_no_trainer() -> None:
     code = (
         "import sys\n"
-        "from tutelage.training import compare, distill, evaluate, select, train_sft\n"
+        "from tutelage.training import compare, distill, evaluate, select, train\n"
         "print(sorted({'torch', 'transformers', 'trl', 'vllm', 'datasets'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)

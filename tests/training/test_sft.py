@@ -17,7 +17,7 @@ from tutelage.errors import ModelDirectoryError, UserError
 from tutelage.graphs import one_shot, rollout
 from tutelage.tools import exact
 from tutelage.traces import Run, Store
-from tutelage.training import SftSettings, compare, distill, train_sft
+from tutelage.training import SftSettings, compare, distill, train
 from tutelage.training.completion_mask import IGNORED, encode, end_token
 from tutelage.training.policies import borrowed
 from tutelage.types import Sampling, Task
@@ -129,13 +129,16 @@ def test_the_trainers_loss_is_the_mean_over_the_completions_tokens(
         import json, sys
         from pathlib import Path
         import torch
-        from tutelage.training.sft_job import SftJob, SftSettings
-        from tutelage.training.sft_worker import build_trainer
+        from tutelage.training.jobs.job import TrainingJob
+        from tutelage.training.jobs.worker import build
+        from tutelage.training.objectives import SftSettings
 
         base, work = sys.argv[1], Path(sys.argv[2])
         settings = SftSettings(batch_size=4, threads=1)
-        job = SftJob(base=base, base_policy="", out=str(work / "out"), settings=settings, lineage={}, digest="")
-        trainer, counts = build_trainer(work, job)
+        told = settings.model_dump(mode="json")
+        job = TrainingJob(objective="sft", base=base, base_policy="", out="", settings=told, lineage={}, digest="")
+        built = build(work, job)
+        trainer, counts = built.trainer, built.counts
         batch = next(iter(trainer.get_train_dataloader()))
         learnt = (batch["labels"] != -100).sum().item()
         trainer.model.eval()
@@ -159,7 +162,7 @@ def test_the_trainers_loss_is_the_mean_over_the_completions_tokens(
 def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A policy trained on one answer, again and again; one row more does not fit."""
     out = tmp_path_factory.mktemp("policies") / "trained"
-    return train_sft(base, WITH_ONE_TOO_LONG, out, HARD, lineage={"from": "a test"}, progress=False)
+    return train("sft", base, WITH_ONE_TOO_LONG, out, HARD, lineage={"from": "a test"}, progress=False)
 
 
 def test_a_policy_directory_loads_and_says_what_it_learnt(trained: Path) -> None:
@@ -206,28 +209,28 @@ def test_nothing_is_left_beside_the_policy(trained: Path) -> None:
 def test_no_row_fitting_is_refused(base: Path, made: Rows, tmp_path: Path) -> None:
     short = SETTINGS.model_copy(update={"max_length": 8})
     with pytest.raises(UserError, match="not one of 16 rows fits into 8 tokens"):
-        train_sft(base, made, tmp_path / "out", short, progress=False)
+        train("sft", base, made, tmp_path / "out", short, progress=False)
     assert not (tmp_path / "out").exists()
 
 
 def test_the_same_job_is_not_done_twice_and_another_is_refused(base: Path, trained: Path) -> None:
     before = (trained / "policy.json").stat().st_mtime_ns
     assert (
-        train_sft(base, WITH_ONE_TOO_LONG, trained, HARD, lineage={"from": "a test"}, progress=False)
+        train("sft", base, WITH_ONE_TOO_LONG, trained, HARD, lineage={"from": "a test"}, progress=False)
         == trained
     )
     assert (trained / "policy.json").stat().st_mtime_ns == before
     with pytest.raises(UserError, match="another training"):
-        train_sft(base, SAME, trained, HARD, lineage={"from": "a test"}, progress=False)
+        train("sft", base, SAME, trained, HARD, lineage={"from": "a test"}, progress=False)
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint(base: Path, made: Rows, tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"epochs": 60.0, "checkpoint_every": 4})
     code = (
         "import json, sys\n"
-        "from tutelage.training import SftSettings, train_sft\n"
+        "from tutelage.training import SftSettings, train\n"
         "settings = SftSettings.model_validate_json(sys.argv[4])\n"
-        "train_sft(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], settings, progress=False)"
+        "train('sft', sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], settings, progress=False)"
     )
     out = tmp_path / "out"
     command = [
@@ -249,14 +252,14 @@ def test_a_killed_training_goes_on_from_its_checkpoint(base: Path, made: Rows, t
     parent.wait()
     time.sleep(1.5)
     assert not out.exists()
-    train_sft(base, made, out, settings, progress=False)
+    train("sft", base, made, out, settings, progress=False)
     origin = json.loads((out / "policy.json").read_text(encoding="utf-8"))
     assert (origin["updates"], origin["resumed_from"][:11]) == (240, "checkpoint-")
 
 
 def test_a_broken_base_is_refused_before_anything_starts(made: Rows, tmp_path: Path) -> None:
     with pytest.raises(ModelDirectoryError):
-        train_sft(tmp_path, made, tmp_path / "out", SETTINGS)
+        train("sft", tmp_path, made, tmp_path / "out", SETTINGS)
 
 
 def test_a_run_is_distilled_into_the_model_that_made_it(

@@ -34,8 +34,8 @@ from tutelage.training.comparison import Comparison
 from tutelage.training.distillation import distill
 from tutelage.training.embedded.heldout import SAMPLING, heldout_tasks, training_tasks
 from tutelage.training.evaluation import Evaluation
+from tutelage.training.objectives import SftSettings
 from tutelage.training.selection import SelectionSettings
-from tutelage.training.sft_job import SftSettings
 from tutelage.types import Data, Task
 
 __all__ = ["Experiment", "LoopSettings", "Outcome"]

@@ -10,7 +10,7 @@ from tutelage.graphs.console.commands.words import quoted_words, settings_of
 from tutelage.graphs.console.expressions import assigned
 from tutelage.graphs.console.reply import Reply, said
 from tutelage.graphs.console.styled import Span, brief, line, plain_data
-from tutelage.graphs.console.vocabulary import nearest
+from tutelage.nearest import known_names
 
 if TYPE_CHECKING:
     from tutelage.graphs.console.console import Console
@@ -47,7 +47,7 @@ def edit(console: "Console", rest: str) -> Reply:
         return _edit_field(console, first, text)
     if first and first != "prompt" and not first.isdecimal():
         known = [*console.session.state, *(["prompt"] if request else [])]
-        raise UserError(f"there is no field {first!r} to edit; {nearest(first, known)}")
+        raise UserError(f"there is no field {first!r} to edit; {known_names(first, known)}")
     if request is None:
         raise UserError("no prompt waits here; step to a model call, or name a field: edit FIELD")
     return _edit_message(console, request, first, text)

@@ -12,6 +12,7 @@ from tutelage.graphs.console.standing import change_line, path_of
 from tutelage.graphs.console.styled import Span, block, brief, line, plain_data, value_lines
 from tutelage.graphs.console.tables import table
 from tutelage.graphs.console.visit_text import HEAD, visit_cells
+from tutelage.nearest import known_names
 
 if TYPE_CHECKING:
     from tutelage.graphs.console.console import Console
@@ -105,9 +106,7 @@ def state(console: "Console", rest: str) -> Reply:
         lines = [line(Span(key, "bold"), " = ", brief(value, width)) for key, value in whole.items()]
         return Reply(tuple(lines), plain_data(whole)) if lines else said("the state is empty", data={})
     if field not in whole:
-        from tutelage.graphs.console.vocabulary import nearest
-
-        raise UserError(f"the state has no field {field!r}; {nearest(field, whole)}")
+        raise UserError(f"the state has no field {field!r}; {known_names(field, whole)}")
     return Reply(tuple(value_lines(whole[field])), plain_data(whole[field]))
 
 

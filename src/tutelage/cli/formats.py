@@ -1,4 +1,4 @@
-"""The formats of `tutelage export` and their options, as their settings models say them."""
+"""The formats of `tutelage export` and their options, and those of any settings, as their models say them."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tutelage.cli.options import print_json
 from tutelage.cli.output import echo
 from tutelage.cli.tables import bold, terminal_width
 
-__all__ = ["print_formats"]
+__all__ = ["options_of", "print_formats", "print_options"]
 
 WIDEST = 110
 NAMES = {str: "TEXT", Path: "TEXT", int: "NUMBER", float: "NUMBER", NoneType: "null"}
@@ -28,17 +28,20 @@ def print_formats(name: str | None, json_: bool) -> None:
     formats = [format_named(each) for each in ([name] if name else FORMATS)]
     if json_:
         for each in formats:
-            print_json({"name": each.name, "about": each.about, "options": _options(each.settings)})
+            print_json({"name": each.name, "about": each.about, "options": options_of(each.settings)})
         return
-    common = _options(ExportSettings)
+    common = options_of(ExportSettings)
     for each in formats:
         echo(f"{bold(each.name)}: {each.about}")
-        _print({key: told for key, told in _options(each.settings).items() if common.get(key) != told})
+        print_options(
+            {key: told for key, told in options_of(each.settings).items() if common.get(key) != told}
+        )
     echo(bold("every format"))
-    _print(common)
+    print_options(common)
 
 
-def _options(kind: Any) -> dict[str, dict[str, Any]]:
+def options_of(kind: Any) -> dict[str, dict[str, Any]]:
+    """Give a settings model's options: what each may be, its default, and what it is."""
     docs = field_docs(kind)
     return {
         key: {"values": values(field), "default": _default(field), "about": docs.get(key, "")}
@@ -81,7 +84,8 @@ def _default(field: FieldInfo) -> Any:
     return default if isinstance(default, str | int | float | bool | list | dict | None) else str(default)
 
 
-def _print(options: dict[str, dict[str, Any]]) -> None:
+def print_options(options: dict[str, dict[str, Any]]) -> None:
+    """Print options, each with what it is."""
     width = min(terminal_width() or WIDEST, WIDEST)
     for key, told in options.items():
         default = told["default"]

@@ -22,6 +22,7 @@ HOMES: Mapping[str, str] = {
     "evaluate": "evaluate",
     "compare": "compare",
     "distill": "distill",
+    "train": "train",
     "export": "export",
     "import": "import_",
     "merge": "merge",

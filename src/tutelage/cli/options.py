@@ -105,7 +105,8 @@ def judging_options(command: Command) -> Command:
         click.option(
             "--verifier",
             metavar="NAME",
-            help=f"{', '.join(VERIFIERS)}, or MODULE:ATTRIBUTE. [default: family_answer, else math_answer]",
+            help=f"{', '.join(VERIFIERS)}, reward:DIR, prm:DIR, or MODULE:ATTRIBUTE. "
+            "[default: family_answer, else math_answer]",
         ),
     ):
         command = option(command)
@@ -155,18 +156,18 @@ def verifier_of(name: str | None, tasks: Sequence[Task]) -> "Verifier":
         UserError: there is none of this name, or what is there is no verifier.
     """
     from tutelage import tools
+    from tutelage.tools.reward_models import reward_model_of
 
     if name is None:
         known = all(task.family in tools.FAMILIES for task in tasks)
         return tools.family_answer if known else tools.math_answer
-    if name in VERIFIERS:
-        found: Any = getattr(tools, name)
-    elif ":" in name:
+    found: Any = getattr(tools, name) if name in VERIFIERS else reward_model_of(name)
+    if found is None and ":" in name:
         found = load_object(name)
-    else:
+    elif found is None:
         raise UserError(
             f"unknown verifier {name!r}{near(name, VERIFIERS)}; known are {', '.join(VERIFIERS)}, "
-            "or give MODULE:ATTRIBUTE"
+            "reward:DIR and prm:DIR, or give MODULE:ATTRIBUTE"
         )
     if not isinstance(found, tools.Verifier):
         raise UserError(f"{name!r} is no verifier; it needs a name, answer() and score()")

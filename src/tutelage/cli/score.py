@@ -23,7 +23,7 @@ EVERY = 0.5
     "--verifier",
     metavar="NAME",
     required=True,
-    help=f"{', '.join(VERIFIERS)}, or MODULE:ATTRIBUTE or FILE.py:ATTRIBUTE.",
+    help=f"{', '.join(VERIFIERS)}, reward:DIR, prm:DIR, or MODULE:ATTRIBUTE or FILE.py:ATTRIBUTE.",
 )
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @as_json

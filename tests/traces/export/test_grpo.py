@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tutelage.errors import UserError
 from tutelage.traces.export import export
-from tutelage.traces.export.formats.grpo import advantages
+from tutelage.traces.export.advantages import Baseline, Scale, advantages
 
 
 def groups(toy: Any, **options: Any) -> list[dict[str, Any]]:
@@ -131,6 +131,29 @@ def test_prompts_with_other_tools_are_other_prompts(toy: Any) -> None:
     assert [row["tries"] for row in export(toy.run, "grpo")] == [2, 1]
 
 
+def test_turns_of_a_role_are_compared_with_those_at_the_same_place(toy: Any) -> None:
+    for repeat, right in enumerate((True, False)):
+        recorder = toy.begin(repeat=repeat)
+        (first,) = toy.solve(recorder, ("a", right))
+        ids = [*first.prompt_token_ids, *first.completion_token_ids, 4]
+        messages = [*first.messages, {"role": "assistant", "content": "a"}, {"role": "user", "content": "c"}]
+        second = toy.say(recorder, "solver", messages, "d", prompt_token_ids=ids)
+        toy.judge(recorder, second, True)
+        recorder.finish()
+    rows = groups(toy, group_by="turn")
+    assert [row["group_id"] for row in rows] == ["1/solver#2", "1/solver#2"]
+    high, low = advantages([1.0, 0.0])
+    for row, advantage in zip(rows, (high, low), strict=True):
+        assert row["advantages"] == pytest.approx([advantage, advantage, 0, 0, 0])
+
+
+def test_all_roles_of_a_task_can_be_one_group(looping: Any) -> None:
+    rows = [row for row in groups(looping, group_by="task") if row["task_id"] == "t1"]
+    assert {row["group_id"] for row in rows} == {"1"}
+    expected = advantages([row["reward"] for row in rows])
+    assert [row["advantages"][0] for row in rows] == pytest.approx(expected)
+
+
 def test_a_run_without_ids_or_scores_is_refused(toy: Any) -> None:
     recorder = toy.begin()
     toy.say(recorder, "solver", "Q", "a", prompt_token_ids=None, completion_token_ids=None, logprobs=None)
@@ -141,9 +164,20 @@ def test_a_run_without_ids_or_scores_is_refused(toy: Any) -> None:
         groups(toy)
 
 
-@given(st.lists(st.floats(-10, 10), min_size=1, max_size=20), st.sampled_from(["group", "none"]))
-def test_advantages_sum_to_nothing_and_keep_the_order(rewards: list[float], scale: str) -> None:
-    found = advantages(rewards, scale)
+@given(
+    st.lists(st.floats(-10, 10), min_size=1, max_size=20),
+    st.sampled_from(["group", "none"]),
+    st.sampled_from(["mean", "others"]),
+)
+def test_advantages_sum_to_nothing_and_keep_the_order(
+    rewards: list[float], scale: Scale, baseline: Baseline
+) -> None:
+    found = advantages(rewards, scale, baseline)
     assert sum(found) == pytest.approx(0, abs=1e-6)
     order = sorted(range(len(rewards)), key=rewards.__getitem__)
     assert all(found[a] <= found[b] for a, b in pairwise(order))
+
+
+def test_a_reward_can_be_compared_with_the_mean_of_the_others() -> None:
+    assert advantages([1.0, 0.0, 0.0], "none", "others") == pytest.approx([1.0, -0.5, -0.5])
+    assert advantages([1.0], "none", "others") == [0.0]

@@ -6,19 +6,18 @@
 `groups`: rows of recorded ids as TRL's rollouts have them: `prompt` (the messages that were read first),
 `prompt_ids`, and over the tokens after the prompt `completion_ids`, `completion_mask` (1: sampled and trained;
 TRL's `env_mask`), `logprobs` and `advantages`, both 0 where the mask is. `reward` is the row's last trained turn's
-own score, `group_id` the task's number and that turn's role, `model_version` the number of the oldest policy in the
-row, from 0 in the order in which the run's policies first spoke (policies that first speak while an export is read
-share the last number). A turn's advantage is (r - mean) / (deviation + 1e-4) over the task's selected turns of its role,
-with the sample's deviation (Shao et al. 2024, "DeepSeekMath"; the divisor as in TRL), or r - mean with
-`scale="none"` (Liu et al. 2025, "Understanding R1-Zero-Like Training").
+own score, `group_id` the task's number and what that turn is compared with, `model_version` the number of the oldest
+policy in the row, from 0 in the order in which the run's policies first spoke (policies that first speak while an export
+is read share the last number). A turn is compared with the task's selected turns of its role, of its role and place, or
+of all roles (`tutelage.traces.export.advantages`).
 """
 
 import struct
 from collections.abc import Iterator, Sequence
-from statistics import fmean, stdev
 from typing import Literal
 
 from tutelage.errors import UserError
+from tutelage.traces.export.advantages import Baseline, Scale, advantages
 from tutelage.traces.export.branches import Piece
 from tutelage.traces.export.columns import Column, Kind
 from tutelage.traces.export.context import context_name, training_context
@@ -32,9 +31,8 @@ from tutelage.traces.export.token_rows import TokenRow, chosen_rows, refuse_with
 from tutelage.traces.export.trl_messages import for_trl, tools_of, with_tools
 from tutelage.traces.run import Run
 
-__all__ = ["GRPO", "GrpoSettings", "advantages"]
+__all__ = ["GRPO", "GrpoSettings"]
 
-EPSILON = 1e-4
 WIDTH = 4
 
 
@@ -47,7 +45,12 @@ class GrpoSettings(ExportSettings):
     """Equal samples of a group are samples all the same."""
     train_on: Names | None = None
     """Only turns of these roles are trained and compared; `None`: all selected ones."""
-    scale: Literal["group", "none"] = "group"
+    group_by: Literal["role", "turn", "task"] = "role"
+    """What is compared: a task's turns of a role, or only those that are the role's first, second, ... of a rollout, or
+    all of a task, whoever said them."""
+    baseline: Baseline = "mean"
+    """What a reward is compared with: its group's mean, or that of the others in it."""
+    scale: Scale = "group"
     """Divide advantages by the group's deviation, or not."""
     reward: Literal["value", "passed"] = "value"
     """What a turn's own score gives as reward: its value, or 1 and 0 for right and wrong."""
@@ -86,15 +89,6 @@ def rows(story: Story, job: Job) -> Iterator[Draft]:
     return _groups(story, job) if job.settings.form == "groups" else _prompts(story, job)
 
 
-def advantages(rewards: Sequence[float], scale: str) -> list[float]:
-    """Compare rewards with those of their group; 0 for one that is alone."""
-    mean = fmean(rewards)
-    if scale == "none" or len(rewards) < 2:
-        return [reward - mean for reward in rewards]
-    deviation = stdev(rewards) + EPSILON
-    return [(reward - mean) / deviation for reward in rewards]
-
-
 def _prompts(story: Story, job: Job) -> Iterator[Draft]:
     found: dict[str, list[Example]] = {}
     for example in job.examples(story):
@@ -125,31 +119,50 @@ def _prompts(story: Story, job: Job) -> Iterator[Draft]:
 
 def _groups(story: Story, job: Job) -> Iterator[Draft]:
     settings = job.settings
+    groups = _groups_of(story, settings)
     chosen: dict[str, Example] = {}
     rewards: dict[str, dict[str, float]] = {}
     for example in job.examples(story):
-        role = example.turn.speaker.role
-        if settings.train_on is not None and role not in settings.train_on:
+        turn = example.turn
+        if settings.train_on is not None and turn.speaker.role not in settings.train_on:
             continue
         reward = _reward(example, settings)
-        if reward is None or example.turn.logprobs is None:
+        if reward is None or turn.logprobs is None:
             job.tally.exclude("have no reward" if reward is None else "have no log-probabilities")
             continue
-        chosen[example.turn.id] = example
-        rewards.setdefault(role, {})[example.turn.id] = reward
+        chosen[turn.id] = example
+        rewards.setdefault(groups[turn.id], {})[turn.id] = reward
     found: dict[str, float] = {}
     for group in rewards.values():
         if settings.flat or len(set(group.values())) > 1:
-            found.update(zip(group, advantages(list(group.values()), settings.scale), strict=True))
+            compared = advantages(list(group.values()), settings.scale, settings.baseline)
+            found.update(zip(group, compared, strict=True))
         else:
             job.tally.exclude("are in a group whose rewards are all the same", len(group))
-    of_turn = {name: reward for group in rewards.values() for name, reward in group.items()}
+    of_turn = {name: (reward, key) for key, group in rewards.items() for name, reward in group.items()}
     kept = {name: example for name, example in chosen.items() if name in found}
     for row in chosen_rows(story, job, kept):
-        yield _draft(row, job, found, of_turn)
+        yield _draft(row, job, found, *of_turn[row.turn.id])
 
 
-def _draft(row: TokenRow, job: Job, found: dict[str, float], rewards: dict[str, float]) -> Draft:
+def _groups_of(story: Story, settings: GrpoSettings) -> dict[str, str]:
+    """By turn, what it is compared with: nothing of its own, "/role", or "/role#2" for the second of its role."""
+    if settings.group_by == "task":
+        return dict.fromkeys((turn.id for turn in story.turns), "")
+    if settings.group_by == "role":
+        return {turn.id: f"/{turn.speaker.role}" for turn in story.turns}
+    calls: dict[tuple[str, str], list[int]] = {}
+    for turn in sorted(story.turns, key=lambda turn: turn.call):
+        seen = calls.setdefault((turn.rollout.id, turn.speaker.role), [])
+        if turn.call not in seen:
+            seen.append(turn.call)
+    return {
+        turn.id: f"/{turn.speaker.role}#{calls[turn.rollout.id, turn.speaker.role].index(turn.call) + 1}"
+        for turn in story.turns
+    }
+
+
+def _draft(row: TokenRow, job: Job, found: dict[str, float], reward: float, group: str) -> Draft:
     def advantage(piece: Piece) -> bytes:
         return struct.pack("<f", found[piece.turn.id]) * (piece.end - piece.start)
 
@@ -161,8 +174,8 @@ def _draft(row: TokenRow, job: Job, found: dict[str, float], rewards: dict[str, 
             row.mask[row.prompt :],
             spread(row, lambda piece: piece.turn.logprobs or b""),
             spread(row, advantage),
-            rewards[row.turn.id],
-            f"{row.story.number}/{row.turn.speaker.role}",
+            reward,
+            f"{row.story.number}{group}",
             min(_version(piece, job.survey.policies) for piece in row.trained),
         )
     )

@@ -2,7 +2,8 @@
 
 A turn that was sampled with a hint, a review or a reference in its prompt gives a row: the prompt is the bare
 training context (by default that of its branch's root turn), the privileged context what its recorded prompt
-holds besides. The trainers sample anew, so equal prompts with equal privileged contexts are one row.
+holds besides, and `task` the whole task, for a verifier. The trainers sample anew, so equal prompts with equal
+privileged contexts are one row.
 In a run of several roles, a root's prompt is that of whoever began: a reviewer's turn would ask for a review under
 the solver's question. So only turns that wrote a candidate are taken, unless roles or nodes are named.
 Not covered: quotations of fewer than `QUOTE` characters, which a prompt may hold by chance.
@@ -45,7 +46,7 @@ class SelfDistillationSettings(ExportSettings):
 
 def columns(settings: SelfDistillationSettings, survey: Survey) -> tuple[Column, ...]:
     """Give the columns."""
-    return (Column("prompt", Kind.MESSAGES), Column("privileged_context"))
+    return (Column("prompt", Kind.MESSAGES), Column("privileged_context"), Column("task", Kind.JSON))
 
 
 def rows(story: Story, job: Job) -> Iterator[Draft]:
@@ -68,7 +69,7 @@ def rows(story: Story, job: Job) -> Iterator[Draft]:
         yield Draft(
             story,
             example.turn,
-            (for_trl(prompt), privileged),
+            (for_trl(prompt), privileged, story.task.model_dump(mode="json")),
             prompt,
             (privileged,),
             context_name(example, prompt, job.settings),

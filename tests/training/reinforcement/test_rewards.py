@@ -1,0 +1,79 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tutelage.agents import ChatModel
+from tutelage.graphs import rollout, self_refine
+from tutelage.tools import exact
+from tutelage.traces import Run, Store
+from tutelage.training.reinforcement.rewards import (
+    REWARD,
+    Judged,
+    effect_reward,
+    judged,
+    outcome_reward,
+    own_reward,
+    per_role,
+    put,
+    verdict_reward,
+    weighted,
+)
+from tutelage.types import Task
+
+
+@pytest.fixture
+def run(tmp_path: Path, model_that: Callable[[str], ChatModel], tasks: list[Task]) -> Iterator[Run]:
+    """Odd sums are wrong at first; the reviewer says so; the refiner mends all but 17 and 21."""
+    graph = self_refine(model_that("half right"), rounds=1)
+    rollout(graph, tasks, verifier=exact, store=tmp_path, progress=False, control=False).close()
+    with Store.open(tmp_path) as store, store.run() as found:
+        yield found
+
+
+def of(run: Run, total: int) -> Judged:
+    """The rollout of the sum that has this total."""
+    return next(each for each in judged(run, "exact") if each.rollout.task.reference == str(total))
+
+
+def by_role(rollout: Judged, rewards: object) -> list[tuple[str, float]]:
+    assert isinstance(rewards, dict)
+    return [(turn.role, rewards[turn.id]) for turn in rollout.turns if turn.id in rewards]
+
+
+def test_an_outcome_is_every_turns(run: Run) -> None:
+    mended, failed = of(run, 15), of(run, 17)
+    assert {value for _, value in by_role(mended, outcome_reward(mended))} == {1.0}
+    assert {value for _, value in by_role(failed, outcome_reward(failed))} == {0.0}
+    assert len(outcome_reward(mended)) == len(mended.turns)
+
+
+def test_solvers_and_refiners_have_solutions_of_their_own(run: Run) -> None:
+    mended = of(run, 15)
+    assert by_role(mended, own_reward(mended)) == [("solver", 0.0), ("refiner", 1.0)]
+
+
+def test_a_verdict_is_worth_its_truth(run: Run) -> None:
+    for total in (14, 15, 17):
+        rollout = of(run, total)
+        assert by_role(rollout, verdict_reward(rollout))[0] == ("reviewer", 1.0)
+
+
+def test_a_review_is_worth_what_came_of_it(run: Run) -> None:
+    mended, kept, failed = of(run, 15), of(run, 14), of(run, 17)
+    assert by_role(mended, effect_reward(mended))[0] == ("reviewer", 1.0)
+    assert by_role(kept, effect_reward(kept)) == [("reviewer", 0.5)]
+    assert by_role(failed, effect_reward(failed))[0] == ("reviewer", 0.5)
+
+
+def test_every_role_can_have_its_own_reward_and_others_are_not_trained(run: Run) -> None:
+    mended = of(run, 15)
+    reward = per_role(solver=own_reward, reviewer=weighted((verdict_reward, 0.5), (effect_reward, 0.25)))
+    assert by_role(mended, reward(mended)) == [("solver", 0.0), ("reviewer", 0.75), ("reviewer", 0.625)]
+
+
+def test_rewards_are_kept_as_scores_and_become_advantages(run: Run) -> None:
+    mended = of(run, 15)
+    put(run, {mended.rollout.id: own_reward(mended)})
+    kept = {row.subject_id: row.score.value for row in run.scores(subject="turn") if row.score.name == REWARD}
+    assert kept == own_reward(mended)

@@ -1,0 +1,108 @@
+"""`grpo`: reinforcement learning from rollouts of any graph (`tutelage.training.reinforcement`), and its variants.
+
+GRPO (Shao et al. 2024), RLOO (`baseline="others"`), Dr. GRPO (`scale="none", loss="dr_grpo"`), DAPO (`loss="dapo",
+epsilon_high=0.28, draws=3`), GSPO (`ratio="sequence"`), CISPO and the others that TRL has. The worker names its weights
+before each step; its parent rolls out with them and answers with the rows.
+"""
+
+import copy
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tutelage.errors import UserError
+from tutelage.training.jobs.arguments import update_arguments
+from tutelage.training.jobs.feed import Feed, Question
+from tutelage.training.objectives.loading import load_base
+from tutelage.training.objectives.objective import Built, Objective, Site
+from tutelage.training.policy_directory import write_policy_directory
+from tutelage.training.reinforcement.batch import read_batch
+from tutelage.training.reinforcement.settings import GrpoSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from tutelage.training.trainers.graph_grpo import Rows
+
+__all__ = ["GRPO"]
+
+RATE = 0.25
+"""The learning rate, of that of supervised training."""
+
+
+def build(site: Site) -> Built:
+    """Load the base and make the trainer, which asks for rows when it begins."""
+    from tutelage.training.trainers.graph_grpo import GraphGRPOConfig, GraphGRPOTrainer
+
+    settings: GrpoSettings = site.settings
+    if site.feed is None:
+        raise UserError("'grpo' learns from rollouts while they are made: call reinforce(...)")
+    model = load_base(site)
+    source = Source(site.feed, site.work / "policies", site.base, model)
+    of_step = settings.updates * settings.iterations
+    updates = settings.steps * of_step
+    shared = update_arguments(site.work, settings, model, updates, RATE)
+    if settings.checkpoint_every is not None:
+        shared["save_steps"] = settings.checkpoint_every * of_step
+    trainer = GraphGRPOTrainer(
+        source=source.rows,
+        model=model,
+        args=GraphGRPOConfig(**shared, **_options(settings), max_steps=updates),
+        processing_class=site.tokenizer,
+    )
+    return Built(trainer, source.counts)
+
+
+def _options(settings: GrpoSettings) -> dict[str, Any]:
+    return {
+        "loss_type": settings.loss,
+        "epsilon": settings.epsilon,
+        "epsilon_high": settings.epsilon_high,
+        "beta": settings.beta,
+        "importance_sampling_level": settings.ratio,
+        "entropy_coef": settings.entropy,
+        "num_iterations": settings.iterations,
+        "max_completion_length": settings.completion_length,
+        "batch_tokens": settings.batch_tokens,
+        "updates_per_step": settings.updates,
+        "importance_cap": settings.importance_cap,
+        "per_device_train_batch_size": 2,
+        "num_generations": 2,
+        "gradient_accumulation_steps": 1,
+        "ignore_data_skip": True,
+    }
+
+
+class Source:
+    """Publishes the weights of a step, and hears its rows."""
+
+    def __init__(self, feed: Feed, folder: Path, base: Path, model: "PreTrainedModel") -> None:
+        """Take the weights that are trained, and where to put copies of them."""
+        self.counts: dict[str, int] = {"rows": 0, "tokens": 0, "learnt_tokens": 0}
+        self._feed, self._folder, self._base, self._model = feed, folder, base, model
+
+    def rows(self, step: int) -> "Rows":
+        """Give the rows of a step, sampled by the weights as they are now."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        policy = self._base
+        if step:
+            self._folder.mkdir(parents=True)
+            policy = self._folder / f"step-{step:04}"
+            weights = copy.deepcopy(self._model)
+            write_policy_directory(weights, self._base, self._folder / "making", policy, {"step": step})
+        rows = read_batch(self._feed.ask(Question(step, policy)))
+        self.counts["rows"] += len(rows)
+        self.counts["tokens"] += sum(len(row["prompt_ids"]) + len(row["completion_ids"]) for row in rows)
+        self.counts["learnt_tokens"] += sum(int(row["completion_mask"].sum()) for row in rows)
+        return rows
+
+
+GRPO = Objective(
+    name="grpo",
+    about="reinforcement learning from rollouts of a graph: GRPO and its variants",
+    settings=GrpoSettings,
+    columns=(("id", "problem"),),
+    build=build,
+    export="grpo",
+    online=True,
+)

@@ -70,6 +70,6 @@ def render(result: Mapping[str, Any]) -> str:
             f"- watching a batch ({watched['engine']}, {watched['batch_cpu_s']:.0f} processor seconds) costs "
             f"{100 * watched['watch_overhead']:.1f} % of them, the studio {100 * watched['studio']:.1f} and the page's "
             f"requests the rest; tokens a second in {len(watched['all'])} pairs of {watched['window_s']:.0f} s, "
-            f"watched and not: {100 * watched['windows']:+.1f} % (95 % interval {low:+.1f} to {high:+.1f}), noise"
+            f"watched and not, differ by {100 * watched['windows']:+.1f} % (95 % interval {low:+.1f} to {high:+.1f})"
         )
     return "\n".join(lines)

@@ -58,7 +58,11 @@ class Shake(TrainerCallback):
 
 
 def compared(rows: Sequence[Row], loss: str, dtype: str, folder: str) -> dict[str, Any]:
-    """Compute both ways, and give the greatest differences of losses and ratios."""
+    """Compute both ways, and give the greatest differences: of losses, weights by ratio, and log-probabilities.
+
+    TRL's fused head gives log-probabilities in float32 whatever the weights are in. So ratios are compared on the
+    trainer's own log-probabilities, and these with those of float64 by themselves.
+    """
     level, kind = ("sequence", "grpo") if loss == "sequence" else ("token", loss)
     model = AutoModelForCausalLM.from_pretrained(embedded_directory(), dtype=getattr(torch, dtype))
     args = GraphGRPOConfig(
@@ -94,17 +98,24 @@ def compared(rows: Sequence[Row], loss: str, dtype: str, folder: str) -> dict[st
     trainer.train()
     old, new = (_logprobs(weights, rows) for weights in shake.seen)
     expected = [_loss(rows, old, now, kind, level) for now in (old, new)]
-    told = {_name(row): row["advantages"].numpy() for row in trainer.rows}
-    ratios = [
-        float(np.abs(_weights(row, before) * np.array(row["advantages"]) - told[_name(row)]).max())
-        for row, before in zip(rows, old, strict=True)
-    ]
+    told = {
+        _name((row["prompt_ids"], row["completion_ids"]), row["sampling_per_token_logps"]): row
+        for row in trainer.rows
+    }
+    ratios, logprobs = [], []
+    for row, before in zip(rows, old, strict=True):
+        own = told[_name((row["prompt_ids"], row["completion_ids"]), row["logprobs"])]
+        theirs = own["old_per_token_logps"].double().numpy()
+        weighted = _weights(row, theirs) * np.array(row["advantages"])
+        ratios.append(float(np.abs(weighted - own["advantages"].numpy()).max()))
+        logprobs.append(float(np.abs(theirs - before).max()))
     return {
         "name": loss,
         "dtype": dtype,
         "value": expected[1],
         "loss": max(abs(a - b) for a, b in zip(expected, trainer.losses, strict=True)),
         "ratio": max(ratios),
+        "logprob": max(logprobs),
     }
 
 
@@ -116,8 +127,9 @@ def _logprobs(weights: Mapping[str, torch.Tensor], rows: Sequence[Row]) -> list[
     return [plain.logprobs(row["prompt_ids"], row["completion_ids"]) for row in rows]
 
 
-def _name(row: Row) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(int(each) for each in row[name]) for name in ("prompt_ids", "completion_ids"))
+def _name(ids: Sequence[Any], logprobs: Any) -> tuple[Any, ...]:
+    """What tells two samples apart, also of the same text."""
+    return (*(int(each) for part in ids for each in part), np.asarray(logprobs, np.float32).tobytes())
 
 
 def _weights(row: Row, old: Floats) -> Floats:

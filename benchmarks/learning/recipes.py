@@ -1,0 +1,136 @@
+"""How each objective is put to use here: the rows it gets of the recorded run, and its settings.
+
+Settings were chosen on development tasks. Not covered: objectives whose result judges instead of solving (`reward`,
+`prm`).
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.learning.lesson import Lesson
+from tutelage.graphs import one_shot, tutoring
+from tutelage.training import (
+    DistillationSettings,
+    DpoSettings,
+    GrpoSettings,
+    KtoSettings,
+    SdftSettings,
+    SftSettings,
+    SoftBootstrappingSettings,
+    bootstrap,
+    own_reward,
+    per_role,
+    reinforce,
+    train,
+)
+
+__all__ = ["RECIPES", "Recipe"]
+
+Recipe = Callable[[Lesson, Path], Path]
+"""Trains into a directory."""
+
+
+def sft(lesson: Lesson, out: Path) -> Path:
+    """What passed, at most four answers a task."""
+    rows = _export(lesson, "sft", passed=True, per_task=4)
+    return _trained("sft", lesson, rows, out, SftSettings(epochs=2, batch_size=32, seed=lesson.seed))
+
+
+def dpo(lesson: Lesson, out: Path) -> Path:
+    """Right over wrong answers of a task."""
+    rows = _export(lesson, "dpo", pairs="outcome", per_task=8)
+    return _trained("dpo", lesson, rows, out, DpoSettings(epochs=1, batch_size=32, seed=lesson.seed))
+
+
+def kto(lesson: Lesson, out: Path) -> Path:
+    """All answers, right or wrong."""
+    rows = _export(lesson, "kto", per_task=8)
+    return _trained("kto", lesson, rows, out, KtoSettings(epochs=1, batch_size=32, seed=lesson.seed))
+
+
+def soft_bootstrapping(lesson: Lesson, out: Path) -> Path:
+    """What the model writes in the light of a right and a wrong answer, token by token."""
+    rows = bootstrap(
+        lesson.run,
+        lesson.model,
+        verifier=lesson.verifier,
+        store=out.with_name(f"{out.name}-runs"),
+        repeats=2,
+        progress=False,
+    )
+    settings = SoftBootstrappingSettings(epochs=2, batch_size=32, seed=lesson.seed)
+    return _trained("soft_bootstrapping", lesson, rows, out, settings)
+
+
+def distillation(lesson: Lesson, out: Path) -> Path:
+    """On the policy's own samples, by the policy of `sft` as the better teacher."""
+    teacher = out.with_name("sft")
+    if not teacher.exists():
+        sft(lesson, teacher)
+    rows = [{"prompt": row["prompt"]} for row in _export(lesson, "grpo")]
+    settings = DistillationSettings(
+        teacher=teacher, epochs=1, batch_size=32, max_completion_length=200, seed=lesson.seed
+    )
+    return _trained("distillation", lesson, rows, out, settings)
+
+
+def sdft(lesson: Lesson, out: Path) -> Path:
+    """From itself, which has seen the worked solution."""
+    rows = _export(lesson, "sdft", context="recorded", privileged="solution")
+    settings = SdftSettings(epochs=1, batch_size=32, max_completion_length=200, seed=lesson.seed)
+    return _trained("sdft", lesson, rows, out, settings)
+
+
+def grpo(lesson: Lesson, out: Path) -> Path:
+    """Rewards of its own rollouts."""
+    return reinforce(
+        one_shot(lesson.model, verifier=lesson.verifier),
+        lesson.model,
+        lesson.tasks,
+        out,
+        verifier=lesson.verifier,
+        settings=GrpoSettings(steps=30, tasks=24, samples=8, seed=lesson.seed),
+    )
+
+
+def thinktuning(lesson: Lesson, out: Path) -> Path:
+    """GRPO whose groups hold, beside the student's answers, those that a teacher's hint led to."""
+    settings = GrpoSettings(
+        steps=30,
+        tasks=24,
+        samples=6,
+        roles=("solver",),
+        context="root",
+        group_by="task",
+        seed=lesson.seed,
+    )
+    return reinforce(
+        tutoring(lesson.model, lesson.verifier, rounds=1),
+        lesson.model,
+        lesson.tasks,
+        out,
+        verifier=lesson.verifier,
+        reward=per_role(solver=own_reward),
+        settings=settings,
+    )
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "sft": sft,
+    "dpo": dpo,
+    "kto": kto,
+    "soft_bootstrapping": soft_bootstrapping,
+    "distillation": distillation,
+    "sdft": sdft,
+    "grpo": grpo,
+    "thinktuning": thinktuning,
+}
+
+
+def _export(lesson: Lesson, to: str, **options: Any) -> list[dict[str, Any]]:
+    return list(lesson.run.export(to, roles="solver", **options))
+
+
+def _trained(objective: str, lesson: Lesson, rows: Any, out: Path, settings: Any) -> Path:
+    return train(objective, lesson.base, rows, out, settings, progress=False)

@@ -209,6 +209,11 @@ class Steps:
         if file.is_file():
             lines = file.read_text(encoding="utf-8").splitlines()
             known = {row["step"]: row for row in map(json.loads, lines)}
+        if missing := [before for before in range(self._done, step) if before not in known]:
+            raise UserError(
+                f"{str(file)!r} says nothing of step {missing[0]}, which the training has learnt from; put the runs of "
+                "this training back, or give another out="
+            )
         for before in range(self._done, step):
             self.curriculum.learn([Result.model_validate(each) for each in known[before]["results"]])
         self._done = step

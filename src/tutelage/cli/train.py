@@ -1,5 +1,6 @@
 """`tutelage train`: better weights, by any objective, from recorded runs, files of rows, or rollouts made meanwhile."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,14 +128,25 @@ def _rows(objective: "Objective", data: str, options: Mapping[str, Any]) -> list
             raise UserError("--export is for a run; a file's rows are taken as they are")
         if not exists(data):
             raise UserError(f"there is no file {data!r}")
-        from datasets import load_dataset  # type: ignore[import-untyped]
-
-        kind = {".jsonl": "json", ".parquet": "parquet"}[Path(data).suffix]
-        return [dict(row) for row in load_dataset(kind, data_files=data, split="train")]
+        return _of_file(Path(data))
     from tutelage.traces import Run
 
     with Run.open(data) as run:
         return list(run.export(objective.export, **{**objective.options, **options}))
+
+
+def _of_file(file: Path) -> list[dict[str, Any]]:
+    if file.suffix == ".parquet":
+        from pyarrow.parquet import read_table
+
+        return [dict(row) for row in read_table(file).to_pylist()]
+    rows = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            rows.append(dict(json.loads(line)))
+        except (ValueError, TypeError) as problem:
+            raise UserError(f"{str(file)!r}, line {number}: it is no JSON object ({problem})") from problem
+    return rows
 
 
 def _reinforced(data: str, out: Path, settings: Any, rollouts: Mapping[str, Any], quiet: bool) -> Path:

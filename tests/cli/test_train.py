@@ -1,0 +1,54 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Answer = tuple[int, str, str]
+Command = Callable[..., Answer]
+Sentence = Callable[[Answer], str]
+
+
+def test_objectives_are_listed_with_their_settings(tutelage: Command) -> None:
+    code, out, err = tutelage("train", "--objectives")
+    assert (code, err) == (0, "")
+    names = [line.partition(":")[0] for line in out.splitlines() if not line.startswith(" ")]
+    assert {"sft", "dpo", "kto", "reward", "prm", "distillation", "sdft", "sdpo", "grpo"} < set(names)
+    (told,) = map(json.loads, tutelage("train", "kto", "--objectives", "--json")[1].splitlines())
+    assert told["options"]["beta"]["default"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sfd", "runs/x", "--out", "p"], "did you mean 'sft'?"),
+        (["sft", "runs/x"], "and --out"),
+        (["sft", "rows.jsonl", "--out", "p"], "there is no file 'rows.jsonl'"),
+        (
+            ["sft", "runs/x", "--out", "p", "--graph", "one_shot", "--model", "m"],
+            "'sft' has no --graph, --model",
+        ),
+        (["sft", "runs/x", "--out", "p", "--set", "epoch=1"], "epoch"),
+        (["grpo", "arithmetic:1:2:0", "--out", "p", "--base", "b"], "'grpo' has no --base"),
+        (["grpo", "arithmetic:1:2:0", "--out", "p", "--graph", "one_shott"], "did you mean 'one_shot'?"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_sentence(
+    tutelage: Command, sentence: Sentence, words: list[str], said: str
+) -> None:
+    assert said in sentence(tutelage("train", *words))
+    assert not Path("p").exists()
+
+
+def test_rows_that_lack_columns_are_told_before_a_process_starts(
+    tutelage: Command, sentence: Sentence
+) -> None:
+    Path("rows.jsonl").write_text('{"text": "x"}\n', encoding="utf-8")
+    told = sentence(tutelage("train", "dpo", "rows.jsonl", "--out", "p"))
+    assert "'dpo' reads prompt, chosen, rejected" in told
+
+
+def test_a_runs_export_has_options(tutelage: Command, sentence: Sentence, recorded: Any) -> None:
+    told = sentence(tutelage("train", "sft", recorded.path, "--out", "p", "--export", "pased=true"))
+    assert "pased" in told

@@ -73,7 +73,10 @@ def main() -> None:
             print(f"{where(session)}\n\n{session.state['solution']}\n\n{session.state['review']}\n")
             as_it_was, edited = compare_prompts(session, sizes.resamples)
             print(f"as it was: {as_it_was}\nedited: {edited}\ngain: {edited.against(as_it_was)}")
-            teach(model, session)
+            if not teach(model, session):
+                print(
+                    f"not one of {TRIES} reviews of the plain solution is true; the batch has others to teach"
+                )
             rows = rows_of(session.run_record, heldout, taught=True)
         teach_batch(model, folder / "laid-out")
         mark_all(folder / "plain")
@@ -170,14 +173,14 @@ def compare_prompts(session: Session, n: int) -> tuple[Spread, Spread]:
     )
 
 
-def teach(model: ChatModel, session: Session) -> None:
-    """Write down what the review should have said: a true review of the solution as it was written."""
+def teach(model: ChatModel, session: Session) -> bool:
+    """Write down what the review should have said: a true review of the solution as it was written, if one is found."""
     assert session.stop is not None
     task = Task.model_validate(session.state["task"])
     (review,) = true_reviews(model, [(task, session.state["solution"])])
-    if review is None:
-        raise UserError(f"not one of {TRIES} reviews of the plain solution is true; catch another rollout")
-    session.correct(review, session.stop.visit.turns[-1])
+    if review is not None:
+        session.correct(review, session.stop.visit.turns[-1])
+    return review is not None
 
 
 def teach_batch(model: ChatModel, run: Path) -> None:

@@ -204,7 +204,8 @@ def test_two_marked_rows_are_compared_side_by_side(page: Page, greedy: tuple[str
 
 def test_only_the_rows_in_sight_exist(page: Page, many: Path, serve: Serve) -> None:
     page.goto(f"{serve(many).url}#/")
-    page.locator("h1").wait_for()
+    expect(page.locator("h1")).to_have_text("many")
+    page.locator("nav[aria-label='Pages of the run']").wait_for()
     page.keyboard.press("t")
     expect(page.locator(".table-count b")).to_have_text("1,200")
     page.wait_for_function("document.querySelectorAll('.scroller .row').length < 60")

@@ -66,10 +66,6 @@ def _options(settings: GrpoSettings) -> dict[str, Any]:
         "batch_tokens": settings.batch_tokens,
         "updates_per_step": settings.updates,
         "importance_cap": settings.importance_cap,
-        "per_device_train_batch_size": 2,
-        "num_generations": 2,
-        "gradient_accumulation_steps": 1,
-        "ignore_data_skip": True,
     }
 
 

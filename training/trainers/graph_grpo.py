@@ -38,6 +38,11 @@ class GraphGRPOConfig(GRPOConfig):
     """Into how many updates the rows of a step are split; each is made `num_iterations` times."""
     importance_cap: float | None = 2.0
     """Where the weight of what another policy sampled is cut; `None`: no weight."""
+    # What TRL wants of a trainer that samples: the least that it takes, since rows come from outside.
+    per_device_train_batch_size: int = 2
+    num_generations: int | None = 2
+    gradient_accumulation_steps: int = 1
+    ignore_data_skip: bool = True
 
 
 class GraphGRPOTrainer(GRPOTrainer):

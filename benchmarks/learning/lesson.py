@@ -11,7 +11,7 @@ from tutelage.traces import Run
 from tutelage.training.policies import local_directory
 from tutelage.types import Task
 
-__all__ = ["Lesson", "recorded"]
+__all__ = ["Lesson", "bill", "recorded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +36,13 @@ def recorded(
         one_shot(model, verifier=verifier), tasks, verifier=verifier, store=folder / "solved", repeats=samples
     )
     return Lesson(model, local_directory(model), tasks, verifier, run, folder, seed)
+
+
+def bill(folder: Path) -> int:
+    """The tokens that all roles read and wrote in the runs of a folder, or in the run that it is itself."""
+    found = 0
+    for place in [folder, *sorted(folder.glob("*/"))]:
+        if (place / "run.sqlite").is_file():
+            with Run.open(place) as run:
+                found += sum(each.prompt + each.completion for each in run.tokens().values())
+    return found

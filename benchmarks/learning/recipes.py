@@ -1,7 +1,7 @@
-"""How each objective is put to use here: the rows it gets of the recorded run, and its settings.
+"""How each objective that makes a better solver is put to use here: its rows of the recorded run, and its settings.
 
-Settings were chosen on development tasks. Not covered: objectives whose result judges instead of solving (`reward`,
-`prm`).
+Settings were chosen on development tasks. `soft_bootstrapping`, `grpo` and `thinktuning` have the same bill of rollout
+tokens. Not covered: objectives whose result judges (`benchmarks.learning.judges`).
 """
 
 from collections.abc import Callable, Mapping
@@ -15,17 +15,20 @@ from tutelage.training import (
     DpoSettings,
     GrpoSettings,
     KtoSettings,
+    Reward,
     SdftSettings,
+    SdpoSettings,
     SftSettings,
     SoftBootstrappingSettings,
     bootstrap,
+    outcome_reward,
     own_reward,
     per_role,
     reinforce,
     train,
 )
 
-__all__ = ["RECIPES", "Recipe"]
+__all__ = ["RECIPES", "ROLL_OUT_THEMSELVES", "SAMPLE_THEMSELVES", "Recipe"]
 
 Recipe = Callable[[Lesson, Path], Path]
 """Trains into a directory."""
@@ -40,7 +43,9 @@ def sft(lesson: Lesson, out: Path) -> Path:
 def dpo(lesson: Lesson, out: Path) -> Path:
     """Right over wrong answers of a task."""
     rows = _export(lesson, "dpo", pairs="outcome", per_task=8)
-    return _trained("dpo", lesson, rows, out, DpoSettings(epochs=1, batch_size=32, seed=lesson.seed))
+    return _trained(
+        "dpo", lesson, rows, out, DpoSettings(epochs=2, batch_size=32, learning_rate=6e-5, seed=lesson.seed)
+    )
 
 
 def kto(lesson: Lesson, out: Path) -> Path:
@@ -82,15 +87,44 @@ def sdft(lesson: Lesson, out: Path) -> Path:
     return _trained("sdft", lesson, rows, out, settings)
 
 
+def sdpo(lesson: Lesson, out: Path) -> Path:
+    """From those of its own samples that passed."""
+    rows = _export(lesson, "sdpo")
+    settings = SdpoSettings(epochs=1, batch_size=24, max_completion_length=200, seed=lesson.seed)
+    return _trained("sdpo", lesson, rows, out, settings)
+
+
 def grpo(lesson: Lesson, out: Path) -> Path:
     """Rewards of its own rollouts."""
+    return _reinforced(lesson, out)
+
+
+def rloo(lesson: Lesson, out: Path) -> Path:
+    """Each answer against the mean of the others."""
+    return _reinforced(lesson, out, baseline="others", scale="none")
+
+
+def dr_grpo(lesson: Lesson, out: Path) -> Path:
+    """Neither the deviation nor the length divides."""
+    return _reinforced(lesson, out, scale="none", loss="dr_grpo", completion_length=64)
+
+
+def dapo(lesson: Lesson, out: Path) -> Path:
+    """A higher upper clip over two updates a step, and tasks drawn until they tell answers apart."""
+    return _reinforced(lesson, out, steps=20, epsilon_high=0.28, draws=3, updates=2)
+
+
+def _reinforced(lesson: Lesson, out: Path, *, reward: Reward = outcome_reward, **settings: Any) -> Path:
+    chosen = {"steps": 30, "tasks": 24, "samples": 8, "seed": lesson.seed, **settings}
     return reinforce(
         one_shot(lesson.model, verifier=lesson.verifier),
         lesson.model,
         lesson.tasks,
         out,
         verifier=lesson.verifier,
-        settings=GrpoSettings(steps=30, tasks=24, samples=8, seed=lesson.seed),
+        reward=reward,
+        settings=GrpoSettings(**chosen),
+        progress=False,
     )
 
 
@@ -113,6 +147,7 @@ def thinktuning(lesson: Lesson, out: Path) -> Path:
         verifier=lesson.verifier,
         reward=per_role(solver=own_reward),
         settings=settings,
+        progress=False,
     )
 
 
@@ -123,9 +158,18 @@ RECIPES: Mapping[str, Recipe] = {
     "soft_bootstrapping": soft_bootstrapping,
     "distillation": distillation,
     "sdft": sdft,
+    "sdpo": sdpo,
     "grpo": grpo,
     "thinktuning": thinktuning,
+    "rloo": rloo,
+    "dr_grpo": dr_grpo,
+    "dapo": dapo,
 }
+
+SAMPLE_THEMSELVES = ("distillation", "sdft", "sdpo")
+"""Whose trainers sample, so that no run has their tokens."""
+ROLL_OUT_THEMSELVES = ("grpo", "thinktuning", "rloo", "dr_grpo", "dapo")
+"""Which learn nothing from the recorded run."""
 
 
 def _export(lesson: Lesson, to: str, **options: Any) -> list[dict[str, Any]]:

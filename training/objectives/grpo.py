@@ -7,6 +7,7 @@ before each step; its parent rolls out with them and answers with the rows.
 
 import copy
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from tutelage.training.objectives.objective import Built, Objective, Site
 from tutelage.training.policy_directory import write_policy_directory
 from tutelage.training.reinforcement.batch import read_batch
 from tutelage.training.reinforcement.settings import GrpoSettings
+from tutelage.training.reinforcement.stages import Stages
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -38,7 +40,8 @@ def build(site: Site) -> Built:
     if site.feed is None:
         raise UserError("'grpo' learns from rollouts while they are made: call reinforce(...)")
     model = load_base(site)
-    source = Source(site.feed, site.work / "policies", site.base, model)
+    stages = Stages()
+    source = Source(site.feed, site.work / "policies", site.base, model, stages)
     of_step = settings.updates * settings.iterations
     updates = settings.steps * of_step
     shared = update_arguments(site.work, settings, model, updates, RATE)
@@ -48,9 +51,16 @@ def build(site: Site) -> Built:
         source=source.rows,
         model=model,
         args=GraphGRPOConfig(**shared, **_options(settings), max_steps=updates),
+        stages=stages,
         processing_class=site.tokenizer,
     )
-    return Built(trainer, source.counts)
+    return Built(trainer, source.counts, partial(_report, stages))
+
+
+def _report(stages: Stages) -> dict[str, Any]:
+    """Say how long the stages of each step took, in seconds."""
+    stages.leave()
+    return {"stages": {str(step): stages.of(step) for step in sorted(stages.seconds)}}
 
 
 def _options(settings: GrpoSettings) -> dict[str, Any]:
@@ -72,13 +82,17 @@ def _options(settings: GrpoSettings) -> dict[str, Any]:
 class Source:
     """Publishes the weights of a step, and hears its rows."""
 
-    def __init__(self, feed: Feed, folder: Path, base: Path, model: "PreTrainedModel") -> None:
-        """Take the weights that are trained, and where to put copies of them."""
+    def __init__(
+        self, feed: Feed, folder: Path, base: Path, model: "PreTrainedModel", stages: Stages
+    ) -> None:
+        """Take the weights that are trained, where to put copies of them, and what to tell of the time it takes."""
         self.counts: dict[str, int] = {"rows": 0, "tokens": 0, "learnt_tokens": 0}
         self._feed, self._folder, self._base, self._model = feed, folder, base, model
+        self._stages = stages
 
     def rows(self, step: int) -> "Rows":
         """Give the rows of a step, sampled by the weights as they are now."""
+        self._stages.enter(step, "publish")
         shutil.rmtree(self._folder, ignore_errors=True)
         policy = self._base
         if step:
@@ -86,6 +100,7 @@ class Source:
             policy = self._folder / f"step-{step:04}"
             weights = copy.deepcopy(self._model)
             write_policy_directory(weights, self._base, self._folder / "making", policy, {"step": step})
+        self._stages.enter(step, "rollout")
         rows = read_batch(self._feed.ask(Question(step, policy)))
         self.counts["rows"] += len(rows)
         self.counts["tokens"] += sum(len(row["prompt_ids"]) + len(row["completion_ids"]) for row in rows)

@@ -7,7 +7,6 @@ again as they are on record. Not covered: evaluation between steps.
 """
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from tutelage.training.policies import local_directory
 from tutelage.training.reinforcement.batch import write_batch
 from tutelage.training.reinforcement.rewards import REWARD, Judged, Reward, judged, outcome_reward, put
 from tutelage.training.reinforcement.settings import GrpoSettings
+from tutelage.training.reinforcement.stages import Stages
 from tutelage.types import Task
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class Steps:
         self._verifier, self._reward, self._settings = verifier, reward, settings
         self._folder = folder
         self._done = 0
+        self._stages = Stages()
 
     def answer(self, question: Question) -> Path:
         """Roll out with the weights that the worker names, and write the rows.
@@ -111,8 +112,8 @@ class Steps:
         Raises:
             UserError: there is nothing to learn from in the first step.
         """
-        started = time.monotonic()
         self._catch_up(question.step)
+        self._stages.enter(question.step, "reload")
         self._model.reload(question.policy)
         rows: list[dict[str, Any]] = []
         groups: set[str] = set()
@@ -129,7 +130,8 @@ class Steps:
                 f"all rewards are the same within each group of {self._settings.samples} rollouts, so there is nothing "
                 "to learn from; take tasks that sometimes fail and sometimes pass, or more samples"
             )
-        self._keep(question.step, results, rows, time.monotonic() - started)
+        self._stages.leave()
+        self._keep(question.step, results, rows)
         file = self._folder / f"step-{question.step:04}.rows"
         write_batch(file, rows)
         return file
@@ -139,6 +141,7 @@ class Steps:
         settings = self._settings
         drawn = self.curriculum.draw(self._tasks, settings.tasks, (settings.seed, step, draw))
         place = self._folder / (f"step-{step:04}" + (f".{draw}" if draw else ""))
+        self._stages.enter(step, "rollout")
         rollout(
             self._graph,
             drawn,
@@ -147,6 +150,7 @@ class Steps:
             repeats=settings.samples,
             progress=False,
         ).close()
+        self._stages.enter(step, "rows")
         with Store.open(place) as store, store.run() as run:
             found = list(judged(run, self._verifier.name))
             self._check(found)
@@ -184,7 +188,7 @@ class Steps:
                         "where the recorded log-probabilities are those of the samples"
                     )
 
-    def _keep(self, step: int, results: Sequence[Result], rows: Sequence[Any], seconds: float) -> None:
+    def _keep(self, step: int, results: Sequence[Result], rows: Sequence[Any]) -> None:
         """Tell the curriculum, and keep the step's figures in `steps.jsonl`."""
         self.curriculum.learn(results)
         self._done = step + 1
@@ -196,7 +200,7 @@ class Steps:
             "passed": sum(each.passed for each in results) / max(1, len(results)),
             "rows": len(rows),
             "tokens": sum(len(row["completion_ids"]) for row in rows),
-            "seconds": round(seconds, 2),
+            "seconds": self._stages.of(step),
             "results": [each.model_dump(mode="json") for each in results],
         }
         with (self._folder / "steps.jsonl").open("a", encoding="utf-8") as stream:

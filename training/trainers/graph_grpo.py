@@ -18,6 +18,8 @@ from torch.nn.utils.rnn import pad_sequence
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from tutelage.training.reinforcement.stages import Stages
+
 __all__ = ["GraphGRPOConfig", "GraphGRPOTrainer", "Rows"]
 
 Rows = Sequence[Mapping[str, Any]]
@@ -48,17 +50,26 @@ class GraphGRPOConfig(GRPOConfig):
 class GraphGRPOTrainer(GRPOTrainer):
     """Group-relative policy optimisation of rows that are made outside."""
 
-    def __init__(self, *, source: Callable[[int], Rows], args: GraphGRPOConfig, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        source: Callable[[int], Rows],
+        args: GraphGRPOConfig,
+        stages: Stages | None = None,
+        **options: Any,
+    ) -> None:
         """Make the trainer.
 
         Args:
             source: gives the rows of a step, counted from 0; called when the weights are those that shall sample them.
             args: the options.
+            stages: told when `logprobs` and `update` of a step begin.
             **options: those of TRL's trainer.
         """
         steps = Dataset.from_dict({"prompt": ["a step"] * 2})
         super().__init__(args=args, train_dataset=steps, reward_funcs=rewarded, **options)
         self._source = source
+        self._stages = stages or Stages()
         self._of_step: int | None = None
         self._rows: list[Part] = []
 
@@ -81,7 +92,10 @@ class GraphGRPOTrainer(GRPOTrainer):
         of_step = args.updates_per_step * self.num_iterations
         step, place = divmod(self.state.global_step, of_step)
         if step != self._of_step:
-            self._rows = self._known(model, [_tensors(row) for row in self._source(step)])
+            rows = [_tensors(row) for row in self._source(step)]
+            self._stages.enter(step, "logprobs")
+            self._rows = self._known(model, rows)
+            self._stages.enter(step, "update")
             self._of_step = step
         order = torch.randperm(
             len(self._rows), generator=torch.Generator().manual_seed(args.seed + step)

@@ -131,7 +131,7 @@ def _reinforced(lesson: Lesson, out: Path, *, reward: Reward = outcome_reward, *
 def thinktuning(lesson: Lesson, out: Path) -> Path:
     """GRPO whose groups hold, beside the student's answers, those that a teacher's hint led to."""
     settings = GrpoSettings(
-        steps=30,
+        steps=18,
         tasks=24,
         samples=6,
         roles=("solver",),

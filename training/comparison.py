@@ -73,7 +73,8 @@ class Comparison(Data):
         """Pair two evaluations.
 
         Raises:
-            UserError: they have no task in common, or were judged by different verifiers.
+            UserError: they have no task in common, were judged by different verifiers, or have different problems
+                under one id.
         """
         if before.verifier != after.verifier:
             raise UserError(
@@ -83,8 +84,14 @@ class Comparison(Data):
         tasks = before.by_task.keys() & after.by_task.keys()
         if not tasks:
             raise UserError(f"{before.name!r} and {after.name!r} have no task in common")
+        _refuse_namesakes(before, after, sorted(tasks))
         unpaired = len(before.by_task.keys() ^ after.by_task.keys())
         return _paired(cls, before.only(tasks), after.only(tasks), unpaired)
+
+    def families(self) -> "dict[str, Comparison]":
+        """The comparison of every family of tasks, by name."""
+        after = self.after.families()
+        return {name: Comparison.of(each, after[name]) for name, each in self.before.families().items()}
 
 
 def compare(
@@ -131,6 +138,17 @@ def compare(
         ids = {task.id for task in known}
         before, after = before.only(ids), after.only(ids)
     return Comparison.of(before, after)
+
+
+def _refuse_namesakes(before: Evaluation, after: Evaluation, tasks: Sequence[str]) -> None:
+    """Refuse to pair two tasks that only have their id in common."""
+    for task in tasks:
+        one, other = before.by_task[task][0].problem, after.by_task[task][0].problem
+        if one and other and one != other:
+            raise UserError(
+                f"task {task!r} is another problem in {before.name!r} than in {after.name!r}; "
+                "evaluate both on the same tasks"
+            )
 
 
 def _is_model(side: object) -> bool:

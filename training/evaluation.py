@@ -6,7 +6,9 @@ tasks. Not covered: comparing two evaluations (`compare`), judging again with an
 (`Run.score`).
 """
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
@@ -16,9 +18,10 @@ from pydantic import ConfigDict
 
 from tutelage.errors import UserError
 from tutelage.tools import Verifier
-from tutelage.traces import Rollout, Run, TokenCount
+from tutelage.traces import Candidate, Rollout, Run, ScoreRow, TokenCount
 from tutelage.training.selection import verifier_of
-from tutelage.training.statistics import Interval, bootstrap_mean, maj_at_k, pass_at_k, wilson
+from tutelage.training.shares import Flow, PassAt
+from tutelage.training.statistics import Interval, maj_at_k, mean_interval, pass_at_k
 from tutelage.types import Data, Sampling, Task
 
 if TYPE_CHECKING:
@@ -39,6 +42,16 @@ class Attempt(Data):
     answer: str | None = None
     failed: bool = False
     """The rollout ended with an error; it counts as wrong."""
+    problem: str = ""
+    """A hash of the problem's text, so that two tasks are not taken for one because their ids are equal."""
+    first: bool | None = None
+    """Whether the first solution was right; `None` where none is on record."""
+    solutions: int = 0
+    """How many solutions it considered."""
+    sampled: int = 0
+    """How many of them are first attempts."""
+    sampled_right: int = 0
+    """How many of those are right."""
 
 
 class Evaluation(Data):
@@ -72,8 +85,8 @@ class Evaluation(Data):
             raise UserError(f"run {run.name!r} has no finished rollout to evaluate")
         scores = run.scores(subject="rollout")
         judge = verifier_of(run, scores, verifier)
-        verdicts = {row.subject_id: row.score.passed for row in scores if row.score.name == judge}
-        attempts = tuple(_attempt(rollout, verdicts, run) for rollout in ended)
+        record = _Record.of(run, judge, scores)
+        attempts = tuple(_attempt(rollout, record) for rollout in ended)
         path = None if run.path is None else str(run.path)
         return cls(name=name or run.name, verifier=judge, attempts=attempts, tokens=run.tokens(), run=path)
 
@@ -108,9 +121,27 @@ class Evaluation(Data):
     @cached_property
     def interval(self) -> Interval:
         """The 95 % interval of `accuracy`."""
-        if len(self.attempts) == self.n:
-            return wilson(sum(each.passed for each in self.attempts), self.n)
-        return bootstrap_mean(list(self.task_means.values()))
+        return mean_interval(list(self.task_means.values()))
+
+    @cached_property
+    def curve(self) -> tuple[PassAt, ...]:
+        """`pass@k` for k of 1, 2, 4, ... and all, with intervals over the tasks; empty without several samples.
+
+        The samples are the attempts, or where every task has one, its first solutions.
+        """
+        if self.samples > 1:
+            counts = [(len(t), sum(each.passed for each in t)) for t in self.by_task.values()]
+        else:
+            counts = [(t[0].sampled, t[0].sampled_right) for t in self.by_task.values()]
+        return PassAt.curve(counts)
+
+    @cached_property
+    def flow(self) -> Flow | None:
+        """What became of right and of wrong first solutions; `None` where no rollout has a second one."""
+        if not any(each.solutions > 1 for each in self.attempts):
+            return None
+        known = [[each for each in t if each.first is not None] for t in self.by_task.values()]
+        return Flow.of([[(bool(each.first), each.passed) for each in tries] for tries in known])
 
     def pass_at(self, k: int) -> float:
         """The chance that one of k attempts is right, unbiased, averaged over the tasks.
@@ -153,6 +184,16 @@ class Evaluation(Data):
         """The evaluation of every family of tasks, by name."""
         names = sorted({attempt.family for attempt in self.attempts})
         return {name: self.only(a.task_id for a in self.attempts if a.family == name) for name in names}
+
+    def difficulties(self) -> dict[tuple[str, int], "Evaluation"]:
+        """The evaluation of every difficulty of every family."""
+        known = {(a.family, a.difficulty) for a in self.attempts if a.difficulty is not None}
+        return {
+            (family, dial): self.only(
+                a.task_id for a in self.attempts if (a.family, a.difficulty) == (family, dial)
+            )
+            for family, dial in sorted(known)
+        }
 
     def __str__(self) -> str:
         """A table for people."""
@@ -219,13 +260,34 @@ def evaluate(
         return Evaluation.of(run, verifier=verifier.name, name=name)
 
 
-def _attempt(rollout: Rollout, verdicts: Mapping[str, bool | None], run: Run) -> Attempt:
+class _Record(Data):
+    """What is on record of a run beside its rollouts."""
+
+    run: str
+    verdicts: Mapping[str, bool | None]
+    """Of rollouts and candidates, by id."""
+    candidates: Mapping[str, Sequence[Candidate]]
+    """By rollout."""
+
+    @classmethod
+    def of(cls, run: Run, judge: str, scores: Sequence[ScoreRow]) -> "_Record":
+        rows = [*scores, *run.scores(subject="candidate")]
+        verdicts = {row.subject_id: row.score.passed for row in rows if row.score.name == judge}
+        candidates: dict[str, list[Candidate]] = {}
+        for each in run.candidates():
+            candidates.setdefault(each.rollout_id, []).append(each)
+        return cls(run=run.name, verdicts=verdicts, candidates=candidates)
+
+
+def _attempt(rollout: Rollout, record: _Record) -> Attempt:
     failed = rollout.status == "failed"
-    passed = False if failed else verdicts.get(rollout.id)
+    passed = False if failed else record.verdicts.get(rollout.id)
     if passed is None:
         raise UserError(
-            f"the rollout of task {rollout.task.id!r} in run {run.name!r} has no verdict; give it a score"
+            f"the rollout of task {rollout.task.id!r} in run {record.run!r} has no verdict; give it a score"
         )
+    made = record.candidates.get(rollout.id, ())
+    started = [record.verdicts.get(each.id) for each in made if each.round == made[0].round]
     return Attempt(
         task_id=rollout.task.id,
         family=rollout.task.family,
@@ -234,4 +296,9 @@ def _attempt(rollout: Rollout, verdicts: Mapping[str, bool | None], run: Run) ->
         passed=passed,
         answer=rollout.answer,
         failed=failed,
+        problem=hashlib.sha256(rollout.task.problem.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+        first=started[0] if started else None,
+        solutions=len(made),
+        sampled=len(started),
+        sampled_right=Counter(started)[True],
     )

@@ -2,8 +2,8 @@
 
 Everything is exact or a closed form, but for the two resampling functions, which take a seed. One sample a
 task: a proportion's interval is Wilson's, a paired difference's is Newcombe's, the paired test is McNemar's
-exact one. Several samples a task: `bootstrap_mean` and `sign_flip` over the tasks. Not covered: corrections
-for many comparisons, unpaired comparisons.
+exact one. Several samples a task: `bootstrap_mean` and `sign_flip` over the tasks. Of several tests `holm`
+corrects the p-values. Not covered: unpaired comparisons.
 """
 
 from collections import Counter
@@ -17,11 +17,14 @@ from tutelage.errors import UserError
 __all__ = [
     "Interval",
     "bootstrap_mean",
+    "holm",
     "maj_at_k",
     "mcnemar",
     "mean_at_k",
+    "mean_interval",
     "newcombe",
     "pass_at_k",
+    "share_interval",
     "sign_flip",
     "wilson",
 ]
@@ -192,6 +195,78 @@ def bootstrap_mean(
     means = np.sort([observed[chance.integers(0, n, n)].mean() for _ in range(draws)])
     cut = int(draws * (1 - confidence) / 2)
     return Interval(float(means[cut]), float(means[draws - 1 - cut]))
+
+
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """An interval for the mean of one number a task: Wilson's where all are 0 or 1, else `bootstrap_mean`.
+
+    Args:
+        values: one number a task, within [0, 1].
+        confidence: the nominal coverage, between 0 and 1.
+
+    Raises:
+        UserError: no values, or a confidence outside (0, 1).
+    """
+    if values and set(values) <= {0.0, 1.0}:
+        return wilson(round(sum(values)), len(values), confidence)
+    return bootstrap_mean(values, confidence)
+
+
+def share_interval(
+    successes: Sequence[int],
+    trials: Sequence[int],
+    confidence: float = 0.95,
+    draws: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """An interval for the share of all trials that succeed, where a task has any number of them.
+
+    Wilson's where no task has more than one. Else trials of a task are not independent, and a percentile bootstrap
+    draws tasks; where all trials end alike, which leaves nothing to draw, it is Wilson's with the tasks as trials.
+
+    Args:
+        successes: of each task.
+        trials: of each task; those without any do not count.
+        confidence: the nominal coverage, between 0 and 1.
+        draws: how many resamples.
+        seed: of the resampling.
+
+    Raises:
+        UserError: counts that cannot be, or a confidence outside (0, 1).
+    """
+    import numpy as np
+
+    if len(successes) != len(trials):
+        raise UserError(
+            f"successes of {len(successes)} tasks and trials of {len(trials)}: give both of each task"
+        )
+    counted = [(right, count) for right, count in zip(successes, trials, strict=True) if count]
+    right, count = sum(each for each, _ in counted), sum(each for _, each in counted)
+    if right in (0, count):
+        return wilson(len(counted) if right else 0, len(counted), confidence)
+    if len(counted) == count:
+        return wilson(right, count, confidence)
+    chance, observed = np.random.default_rng(seed), np.asarray(counted, dtype=np.float64)
+    sums = (observed[chance.integers(0, len(counted), len(counted))].sum(axis=0) for _ in range(draws))
+    shares = np.sort([each[0] / each[1] for each in sums])
+    cut = int(draws * (1 - confidence) / 2)
+    return Interval(float(shares[cut]), float(shares[draws - 1 - cut]))
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """The p-values of several tests, adjusted so that the chance of any false alarm holds (Holm, 1979).
+
+    Args:
+        p_values: of the tests of one family, in any order.
+
+    Returns:
+        The adjusted p-values, in the same order.
+    """
+    adjusted, floor = [0.0] * len(p_values), 0.0
+    for rank, at in enumerate(sorted(range(len(p_values)), key=lambda each: p_values[each])):
+        floor = max(floor, min(1.0, (len(p_values) - rank) * p_values[at]))
+        adjusted[at] = floor
+    return tuple(adjusted)
 
 
 def sign_flip(differences: Sequence[float], draws: int = 10_000, seed: int = 0) -> float:

@@ -1,16 +1,38 @@
-"""Evaluations and comparisons as plain text tables. Not covered: colours, HTML
+"""Evaluations, comparisons and appraisals as plain text tables, the last in Markdown. Not covered: colours, HTML
 (`tutelage.training.report`).
 """
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tutelage.printable import printable
+
 if TYPE_CHECKING:
+    from tutelage.training.appraisal import Appraisal
+    from tutelage.training.appraisal.rows import Row
     from tutelage.training.comparison import Comparison
     from tutelage.training.evaluation import Evaluation
     from tutelage.training.statistics import Interval
 
-__all__ = ["comparison_table", "evaluation_table", "p_text", "percent"]
+__all__ = ["appraisal_table", "comparison_table", "evaluation_table", "p_text", "percent"]
+
+
+def appraisal_table(appraisal: "Appraisal") -> str:
+    """One Markdown table of every figure, group by group, with what is missing below it."""
+    head = ["", "of", "share", "95 %", "tokens", "difference, points", "95 %", "p", "p, Holm", ""]
+    rows: list[list[str]] = []
+    group = None
+    for row in appraisal.rows:
+        if row.group != group:
+            group = row.group
+            rows.append([f"**{_cell(group)}**", *[""] * (len(head) - 1)])
+        rows.append(_appraisal_row(row))
+    lines = [head, ["---", *["---:"] * (len(head) - 2), "---"], *rows]
+    notes = [f"{term}: {_cell(text)}" for term, text in appraisal.notes.items()]
+    notes += [f"Missing: {_cell(each)}." for each in appraisal.missing]
+    told = "  \n".join(notes)
+    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", told]).rstrip()
 
 
 def evaluation_table(evaluation: "Evaluation") -> str:
@@ -55,6 +77,32 @@ def percent(share: float) -> str:
 def p_text(p: float) -> str:
     """A p-value with two significant digits; very small ones as a bound."""
     return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
+
+
+def _appraisal_row(row: "Row") -> list[str]:
+    share = "" if row.share is None else percent(row.share)
+    interval = "" if row.share is None else _range(row.interval)
+    tokens = "" if row.tokens is None else f"{row.tokens:,.0f}"
+    cells = [_cell(row.name), f"{row.trials:,}", share, interval, tokens]
+    found = row.difference
+    if found is None:
+        return [*cells, "", "", "", "", _cell(row.note)]
+    low, high = found.interval
+    left_out = f"{found.unpaired:,} tasks unpaired" if found.unpaired else ""
+    note = "; ".join(each for each in (row.note, found.of, left_out) if each)
+    return [
+        *cells,
+        f"{100 * found.value:+.1f}",
+        f"{100 * low:+.1f} to {100 * high:+.1f}",
+        p_text(found.p_value),
+        p_text(found.p_holm),
+        _cell(note),
+    ]
+
+
+def _cell(text: str) -> str:
+    """Foreign text in a Markdown table: on one line, and no markup."""
+    return re.sub(r"([\\`*_{}\[\]<>|])", r"\\\1", " ".join(printable(text).split()))
 
 
 def _row(name: str, evaluation: "Evaluation") -> list[str]:

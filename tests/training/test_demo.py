@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tutelage.agents import ChatModel, scripted
-from tutelage.graphs import majority_vote, one_shot
+from tutelage.agents import ChatModel
+from tutelage.graphs import one_shot
 from tutelage.tools import exact
 from tutelage.traces import Run
 from tutelage.training import Comparison, Evaluation, evaluate, wilson
-from tutelage.training.demo import Experiment, Outcome
+from tutelage.training.demo import Outcome
 from tutelage.training.demo.numbers import numbers
 from tutelage.training.demo.table import methods_table
 from tutelage.types import Task
@@ -94,25 +94,3 @@ def test_the_numbers_are_those_of_the_evaluations_and_the_paired_test(outcome: O
 def test_the_numbers_are_plain_data(outcome: Outcome) -> None:
     for each in (outcome, without_counts(outcome)):
         assert json.loads(json.dumps(numbers(each), allow_nan=False)) == numbers(each)
-
-
-def test_a_matching_vote_costs_at_least_the_other_methods_bill_and_no_sample_more(
-    tasks: list[Task], model_that: ModelThat, outcome: Outcome
-) -> None:
-    def bill(samples: int) -> float:
-        graph = majority_vote(model_that("even"), samples, verifier=exact)
-        cost = evaluate(graph, tasks, verifier=exact, progress=False).tokens_per_attempt
-        assert cost is not None
-        return cost
-
-    loop = outcome.methods["magicore"]
-    k = Experiment.matching(outcome.methods["one_shot"], loop)
-    assert k > 2 and loop.tokens_per_attempt is not None
-    assert bill(k - 1) < loop.tokens_per_attempt <= bill(k)
-
-
-def test_a_vote_has_one_sample_at_least(tasks: list[Task], outcome: Outcome) -> None:
-    one = outcome.methods["one_shot"]
-    silent = evaluate(one_shot(scripted(lambda *_: "")), tasks, verifier=exact, progress=False)
-    assert Experiment.matching(one, one) == 1
-    assert Experiment.matching(one, silent) == 1

@@ -8,11 +8,14 @@ from hypothesis import strategies as st
 from tutelage import errors
 from tutelage.training import (
     bootstrap_mean,
+    holm,
     maj_at_k,
     mcnemar,
     mean_at_k,
+    mean_interval,
     newcombe,
     pass_at_k,
+    share_interval,
     sign_flip,
     wilson,
 )
@@ -141,3 +144,33 @@ def test_sign_flip_agrees_with_mcnemar_where_both_apply() -> None:
 
 def test_sign_flip_of_no_difference_is_one() -> None:
     assert sign_flip([0.0, 0.0]) == 1.0
+
+
+def test_holm_gives_the_values_of_the_textbook_example() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx((0.03, 0.06, 0.06, 0.02))
+    assert holm([]) == ()
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_holm_never_makes_a_p_value_smaller_and_keeps_their_order(p_values: list[float]) -> None:
+    adjusted = holm(p_values)
+    assert all(p <= after <= 1 for p, after in zip(p_values, adjusted, strict=True))
+    order = sorted(range(len(p_values)), key=lambda at: p_values[at])
+    assert [adjusted[at] for at in order] == sorted(adjusted)
+
+
+def test_one_trial_a_task_is_wilsons() -> None:
+    assert share_interval([1, 0, 1, 0], [1, 1, 1, 0]) == wilson(2, 3)
+    assert mean_interval([1.0, 0.0, 1.0]) == wilson(2, 3)
+
+
+def test_trials_of_a_task_are_not_taken_for_independent_ones() -> None:
+    low, high = share_interval([8, 0] * 10, [8] * 20)
+    naive = wilson(80, 160)
+    assert low < naive.low and naive.high < high
+
+
+def test_trials_that_all_end_alike_still_have_an_interval() -> None:
+    assert share_interval([4, 4], [4, 4]) == wilson(2, 2)
+    assert share_interval([0, 0], [4, 4]) == wilson(0, 2)
+    assert share_interval([], []) == (0.0, 1.0)

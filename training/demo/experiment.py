@@ -30,6 +30,7 @@ from tutelage.graphs import (
 )
 from tutelage.tools import family_answer, step_checker
 from tutelage.traces import Run
+from tutelage.training.appraisal.baselines import equal_samples
 from tutelage.training.comparison import Comparison
 from tutelage.training.distillation import distill
 from tutelage.training.embedded.heldout import SAMPLING, heldout_tasks, training_tasks
@@ -124,14 +125,14 @@ class Experiment:
         found["self_refine"] = self.evaluated("self_refine", self_refine(model, settings.rounds))
         checks = verifier_scorer(step_checker)
         found["magicore"] = self.evaluated("magicore", self.magicore(checks))
-        k = self.matching(found["one_shot"], found["magicore"])
+        k = equal_samples(found["one_shot"], found["magicore"])
         found["vote"] = self.evaluated("vote", majority_vote(model, k, verifier=family_answer))
         if settings.controls:
             found["one_shot_greedy"] = self.evaluated("one_shot_greedy", one_shot(self.greedy))
             found["best_of_k"] = self.evaluated("best_of_k", best_of_k(model, k, scorer=checks))
             own = self.magicore(model_scorer(Reviewer(model), samples=1))
             found["magicore_self"] = self.evaluated("magicore_self", own)
-            k = self.matching(found["one_shot"], found["magicore_self"])
+            k = equal_samples(found["one_shot"], found["magicore_self"])
             found["vote_self"] = self.evaluated("vote_self", majority_vote(model, k, verifier=family_answer))
         return found
 
@@ -185,11 +186,3 @@ class Experiment:
     def rolled(self, name: str, graph: StateGraph[Any], tasks: Sequence[Task], verifier: Any) -> Run:
         """A recorded run, continued where it was cut off."""
         return rollout(graph, tasks, verifier=verifier, store=self.folder / name, progress=self.progress)
-
-    @staticmethod
-    def matching(one: Evaluation, other: Evaluation) -> int:
-        """How many single shots cost at least what the other method did: prompt once, every answer."""
-        spent, tasks = one.tokens["solver"], len(other.attempts)
-        bill = sum(count.prompt + count.completion for count in other.tokens.values()) * len(one.attempts)
-        answers = bill - spent.prompt * tasks
-        return max(1, -(-answers // max(spent.completion * tasks, 1)))

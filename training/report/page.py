@@ -1,7 +1,7 @@
 """The page: one HTML file with everything in it.
 
 It asks for no network and runs no script; a content security policy in its head makes browsers hold it to
-that. All foreign text is escaped. Not covered: pages about more than one comparison.
+that. All foreign text is escaped. Not covered: pages about a claim and all its arms (`appraisal_page`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tutelage.training.comparison import Comparison
     from tutelage.training.evaluation import Evaluation
 
-__all__ = ["page", "write_page"]
+__all__ = ["assembled", "page", "write_page"]
 
 
 def page(
@@ -64,6 +64,11 @@ def page(
         parts += [comparison_section(comparison), families_section(comparison)]
     parts += [story_section(story) for story in stories]
     parts.append(notes_section({**_measured(comparison), **(notes or {})}))
+    return assembled(title, parts)
+
+
+def assembled(title: str, parts: Sequence[str]) -> str:
+    """A whole page of parts that are HTML already."""
     template = Template((files("tutelage.training.report") / "template.html").read_text(encoding="utf-8"))
     body = "\n".join(part for part in parts if part)
     return template.substitute(title=shown(title), plain_title=_plain(title), body=body, version=__version__)

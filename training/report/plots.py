@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tutelage.training.comparison import Comparison
     from tutelage.training.evaluation import Evaluation
 
-__all__ = ["accuracy_and_tokens", "before_and_after", "pairs_bar"]
+__all__ = ["COLOURS", "accuracy_and_tokens", "before_and_after", "figures", "pairs_bar", "short"]
 
 COLOURS = {
     "ink": "#010101",
@@ -88,7 +88,7 @@ def accuracy_and_tokens(methods: Sequence["Evaluation"], trained: str | None = N
         _room(axes, [each.interval for each, _ in points])
 
     names = ", ".join(f"{each.name} {100 * each.accuracy:.1f} %" for each, _ in points)
-    return _figures("accuracy", f"Accuracy against tokens an attempt: {names}", 3.9, draw)
+    return figures("accuracy", f"Accuracy against tokens an attempt: {names}", 3.9, draw)
 
 
 def before_and_after(comparison: "Comparison") -> str:
@@ -114,7 +114,7 @@ def before_and_after(comparison: "Comparison") -> str:
                     value, row, "o", color=COLOURS[colour], ms=8, mec=COLOURS["card"], mew=1.5, zorder=3
                 )
         axes.set_yticks(
-            range(len(names)), [_short(name or "no family", narrow) for name in names], parse_math=False
+            range(len(names)), [short(name or "no family", narrow) for name in names], parse_math=False
         )
         axes.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"], pad=8)
         axes.set_ylim(-0.6, len(names) - 0.4)
@@ -128,7 +128,7 @@ def before_and_after(comparison: "Comparison") -> str:
     told = ", ".join(
         f"{name} {100 * before[name].accuracy:.0f} to {100 * after[name].accuracy:.0f} %" for name in names
     )
-    return _figures("families", f"Accuracy before and after by family: {told}", 0.9 + 0.5 * len(names), draw)
+    return figures("families", f"Accuracy before and after by family: {told}", 0.9 + 0.5 * len(names), draw)
 
 
 def pairs_bar(comparison: "Comparison") -> str:
@@ -158,7 +158,7 @@ def pairs_bar(comparison: "Comparison") -> str:
         f"{comparison.both} right on both sides, {comparison.wrong_to_right} wrong to right, "
         f"{comparison.right_to_wrong} right to wrong, {comparison.neither} wrong on both sides"
     )
-    return _figures("pairs", told, 0.42, draw)
+    return figures("pairs", told, 0.42, draw)
 
 
 def _label_points(axes: "Axes", points: Sequence[tuple["Evaluation", float]], narrow: bool) -> None:
@@ -168,7 +168,7 @@ def _label_points(axes: "Axes", points: Sequence[tuple["Evaluation", float]], na
     for each, tokens in points:
         left = longest > shortest and tokens > (longest * shortest) ** 0.5
         axes.annotate(
-            _short(each.name, narrow),
+            short(each.name, narrow),
             (tokens, 100 * each.accuracy),
             xytext=(-9 if left else 9, 0),
             textcoords="offset points",
@@ -181,7 +181,7 @@ def _label_points(axes: "Axes", points: Sequence[tuple["Evaluation", float]], na
         )
 
 
-def _short(name: str, narrow: bool) -> str:
+def short(name: str, narrow: bool) -> str:
     """A name that leaves room for the data."""
     text, most = visible(name), 22 if narrow else 32
     return text if len(text) <= most else f"{text[: most - 1]}…"
@@ -209,7 +209,7 @@ def _room(axes: "Axes", intervals: Sequence[Interval]) -> None:
         axes.set_ylim(max(0.0, 100 * low - 5), min(100.0, 100 * high + 5))
 
 
-def _figures(name: str, label: str, height: float, draw: Draw) -> str:
+def figures(name: str, label: str, height: float, draw: Draw) -> str:
     """Draw a figure in both widths."""
     return "\n".join(_figure(f"{name}-{kind}", kind, label, width, height, draw) for kind, width in WIDTHS)
 

@@ -12,7 +12,20 @@ if TYPE_CHECKING:
     from tutelage.training.evaluation import Evaluation
     from tutelage.training.statistics import Interval
 
-__all__ = ["comparison_section", "families_section", "lead", "methods_section", "notes_section", "section"]
+__all__ = [
+    "comparison_section",
+    "families_section",
+    "lead",
+    "methods_section",
+    "named",
+    "notes_section",
+    "p_html",
+    "points",
+    "range_text",
+    "section",
+    "table",
+    "tile",
+]
 
 
 def section(title: str, body: str, note: str = "") -> str:
@@ -32,22 +45,22 @@ def lead(comparison: "Comparison") -> str:
         verdict = f"{after} and {before} may be equally good: the difference is {points(comparison.difference)} points"
     said = (
         f'<p class="lead">{verdict} on the same {comparison.n:,} tasks '
-        f"(95&nbsp;% interval {points(low)} to {points(high)}, p&nbsp;{_p(comparison.p_value)}).</p>"
+        f"(95&nbsp;% interval {points(low)} to {points(high)}, p&nbsp;{p_html(comparison.p_value)}).</p>"
     )
     tiles = [
-        _tile(
+        tile(
             "before",
             comparison.before.name,
             percent(comparison.before.accuracy),
-            _range(comparison.before.interval),
+            range_text(comparison.before.interval),
         ),
-        _tile(
+        tile(
             "after",
             comparison.after.name,
             percent(comparison.after.accuracy),
-            _range(comparison.after.interval),
+            range_text(comparison.after.interval),
         ),
-        _tile(
+        tile(
             "change", "difference, points", points(comparison.difference), f"{points(low)} to {points(high)}"
         ),
     ]
@@ -60,17 +73,17 @@ def methods_section(methods: Sequence["Evaluation"], trained: str | None) -> str
     figure = f"<figure>{accuracy_and_tokens(methods, trained)}</figure>" if counted else ""
     rows = [
         [
-            f"<th scope=row>{_name(each.name, 'after' if each.name == trained else 'before')}</th>",
+            f"<th scope=row>{named(each.name, 'after' if each.name == trained else 'before')}</th>",
             f"<td>{each.n:,}</td>",
             f"<td><strong>{percent(each.accuracy)}</strong></td>",
-            f'<td class="quiet extra">{_range(each.interval)}</td>',
+            f'<td class="quiet extra">{range_text(each.interval)}</td>',
             f"<td>{_tokens(each)}</td>",
         ]
         for each in methods
     ]
     head = ("Method", "Tasks", "Accuracy", "95&nbsp;% interval", "Tokens an attempt")
     note = "Higher is better, further left is cheaper. Lines are 95&nbsp;% intervals."
-    return section("Accuracy and what it costs", figure + _table(head, rows), note if figure else "")
+    return section("Accuracy and what it costs", figure + table(head, rows), note if figure else "")
 
 
 def comparison_section(comparison: "Comparison") -> str:
@@ -86,7 +99,7 @@ def comparison_section(comparison: "Comparison") -> str:
     )
     note = (
         f"Every task was solved by both sides. {comparison.test[0].upper() + comparison.test[1:]} test: "
-        f"p&nbsp;{_p(comparison.p_value)}. Interval of the difference: {comparison.interval_method}."
+        f"p&nbsp;{p_html(comparison.p_value)}. Interval of the difference: {comparison.interval_method}."
     )
     left_out = (
         f" {comparison.unpaired:,} tasks that only one side has are left out." if comparison.unpaired else ""
@@ -95,28 +108,30 @@ def comparison_section(comparison: "Comparison") -> str:
     return section("What changed", body, note + left_out)
 
 
-def families_section(comparison: "Comparison") -> str:
-    """Before and after by family: figure and table."""
+def families_section(
+    comparison: "Comparison", title: str = "Before and after, by family", note: str = "", *, least: int = 2
+) -> str:
+    """Both sides by family: figure and table; nothing with fewer families than `least`."""
     before, after = comparison.before.families(), comparison.after.families()
-    if len(before) < 2:
+    if len(before) < least:
         return ""
     rows = [
         [
             f"<th scope=row>{shown(name or 'no family')}</th>",
             f"<td>{each.n:,}</td>",
-            f'<td>{percent(each.accuracy)}</td><td class="quiet extra">{_range(each.interval)}</td>',
+            f'<td>{percent(each.accuracy)}</td><td class="quiet extra">{range_text(each.interval)}</td>',
             f"<td><strong>{percent(after[name].accuracy)}</strong></td>",
-            f'<td class="quiet extra">{_range(after[name].interval)}</td>',
+            f'<td class="quiet extra">{range_text(after[name].interval)}</td>',
             f"<td>{points(after[name].accuracy - each.accuracy)}</td>",
         ]
         for name, each in sorted(before.items(), key=lambda item: item[1].accuracy - after[item[0]].accuracy)
     ]
     head = ("Family", "Tasks", "Before", "95&nbsp;%", "After", "95&nbsp;%", "Points")
     key = (
-        f'<p class="key">{_name(comparison.before.name, "before")}{_name(comparison.after.name, "after")}</p>'
+        f'<p class="key">{named(comparison.before.name, "before")}{named(comparison.after.name, "after")}</p>'
     )
     figure = f"{key}<figure>{before_and_after(comparison)}</figure>"
-    return section("Before and after, by family", figure + _table(head, rows))
+    return section(title, figure + table(head, rows), note)
 
 
 def notes_section(notes: Mapping[str, str]) -> str:
@@ -132,18 +147,21 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.1f}".replace("-", "−")  # noqa: RUF001 (a minus sign)
 
 
-def _tile(kind: str, name: str, number: str, below: str) -> str:
+def tile(kind: str, name: str, number: str, below: str) -> str:
+    """One large number."""
     return (
         f'<div class="tile {kind}"><span class="label">{shown(name)}</span>'
         f'<span class="number">{number}</span><span class="below">{below}</span></div>'
     )
 
 
-def _name(name: str, kind: str) -> str:
+def named(name: str, kind: str) -> str:
+    """A name with its colour."""
     return f'<span class="name"><span class="dot {kind}"></span>{shown(name)}</span>'
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of cells that are HTML already."""
     heads = "".join(f"<th scope=col{_extra(each)}>{each}</th>" for each in head)
     body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody></table></div>'
@@ -154,7 +172,8 @@ def _extra(head: str) -> str:
     return ' class="extra"' if head.startswith("95") else ""
 
 
-def _range(interval: "Interval") -> str:
+def range_text(interval: "Interval") -> str:
+    """An interval of shares."""
     return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}&nbsp;%"
 
 
@@ -163,6 +182,7 @@ def _tokens(evaluation: "Evaluation") -> str:
     return '<span class="quiet">unknown</span>' if mean is None else f"{mean:,.0f}"
 
 
-def _p(value: float) -> str:
+def p_html(value: float) -> str:
+    """A p-value with its sign of equality."""
     text = p_text(value)
     return text.replace("<", "&lt;") if text.startswith("<") else f"= {text}"

@@ -87,7 +87,7 @@ def _repaired(
         single = measuring.evaluated("repaired_single", one_shot(model, verifier=verifier), chosen)
         k = equal_samples(single, own)
         vote = majority_vote(model, k, verifier)
-        others.append(measuring.evaluated(f"repaired_vote_{k}", vote, chosen, called=f"{ANEW}, vote of {k}"))
+        others.append(measuring.evaluated(f"repaired_vote_{k}", vote, chosen, called=f"{ANEW}, {k} votes"))
     return own, others
 
 

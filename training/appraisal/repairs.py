@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from tutelage.graphs import LoopState
 from tutelage.tools.families import FAMILIES, family_of
 from tutelage.training.appraisal.verdicts import Reviewed
 from tutelage.types import Task
@@ -45,7 +46,6 @@ def repair(refiner: "Refiner", feedback: Feedback) -> "StateGraph[Any]":
     """
     from langgraph.graph import END, START, StateGraph
 
-    from tutelage.graphs import LoopState
     from tutelage.graphs.self_refine import WhileWrong
 
     graph = StateGraph(LoopState)
@@ -63,7 +63,7 @@ class Told:
 
     feedback: Feedback
 
-    async def __call__(self, state: dict[str, Any]) -> dict[str, Any]:
+    async def __call__(self, state: LoopState) -> dict[str, Any]:
         """Write `solution`, `review` and `verdict`."""
         from tutelage.graphs.state import task_in
 

@@ -4,6 +4,7 @@ Table, page and JSON show the same rows. p-values are corrected by Holm's method
 they are laid out.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from tutelage.training.appraisal.arms import Arm
@@ -65,15 +66,18 @@ def parts_rows(subject: Evaluation, comparisons: Sequence[Comparison]) -> list[R
     """The claim by family and by difficulty, minus the first arm where there is one."""
     families, dials = subject.families(), subject.difficulties()
     parts = {("by family", name or "no family"): part for name, part in families.items()}
-    if len(dials) > len(families):
-        parts |= {
-            ("by difficulty", f"{family or 'no family'}, difficulty {dial}"): part
-            for (family, dial), part in dials.items()
-        }
+    counted = Counter(family for family, _ in dials)
+    parts |= {
+        ("by difficulty", f"{family} {dial}".strip()): part
+        for (family, dial), part in dials.items()
+        if counted[family] > 1
+    }
     if len(parts) < 2:
         return []
     first = comparisons[0].before if comparisons else None
-    paired = [] if first is None else [Comparison.of(first, part) for part in parts.values()]
+    paired = (
+        [] if first is None else [Comparison.of(first.only(part.by_task), part) for part in parts.values()]
+    )
     names = [] if first is None else [f"{subject.name} − {first.name}"] * len(parts)  # noqa: RUF001
     differences = [*_differences(names, paired), *[None] * (len(parts) - len(paired))]
     return [

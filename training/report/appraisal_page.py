@@ -17,7 +17,8 @@ from tutelage.training.report.appraisal_sections import (
     parts_section,
 )
 from tutelage.training.report.page import assembled
-from tutelage.training.report.sections import families_section, notes_section
+from tutelage.training.report.sections import families_section, notes_section, points
+from tutelage.training.report.text import shown
 
 if TYPE_CHECKING:
     from tutelage.training.appraisal import Appraisal
@@ -57,12 +58,12 @@ def _forgetting(appraisal: "Appraisal") -> str:
     forgetting = appraisal.forgetting
     if forgetting is None:
         return ""
-    trained = f"Trained on {', '.join(forgetting.trained)}. " if forgetting.trained else ""
+    trained = f"Trained on {shown(', '.join(forgetting.trained))}. " if forgetting.trained else ""
     total = forgetting.comparison
     low, high = total.interval
     note = (
         f"{trained}These families were not trained on. Over all of them "
-        f"{100 * total.difference:+.1f} points (95&nbsp;% interval {100 * low:+.1f} to {100 * high:+.1f})."
+        f"{points(total.difference)} points (95&nbsp;% interval {points(low)} to {points(high)})."
     )
     return families_section(total, "What was forgotten", note, least=1)
 

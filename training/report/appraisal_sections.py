@@ -108,8 +108,10 @@ def differences_section(appraisal: "Appraisal") -> str:
 
 
 def curves_section(appraisal: "Appraisal") -> str:
-    """`pass@k` of everything that has several samples a task; at most four."""
-    sides = [appraisal.subject, *(arm.evaluation for arm in appraisal.arms)]
+    """`pass@k` of what was attempted several times, at most four; else of the arm that samples most."""
+    arms = sorted((arm.evaluation for arm in appraisal.arms), key=lambda each: -len(each.curve))
+    repeated = [each for each in arms if each.samples > 1]
+    sides = [appraisal.subject, *(repeated or arms[:1])]
     curves = [(each.name, each.curve) for each in sides if each.curve][: len(LINES)]
     if not curves:
         return ""
@@ -221,7 +223,7 @@ def _difference_table(rows: "Sequence[Row]") -> str:
         if gap is None:
             continue
         low, high = gap.interval
-        note = f'<br><span class="quiet">{shown(row.note)}</span>' if row.note else ""
+        note = f'<br><span class="quiet">{shown(row.note)}</span>' if row.note not in ("", row.name) else ""
         cells.append(
             [
                 f"<th scope=row>{shown(row.name)}{note}</th>",

@@ -1,4 +1,4 @@
-"""What `evaluate` and `compare` judge: a recorded run, or a model on tasks."""
+"""What `evaluate` and `compare` judge: a recorded run, a stored evaluation, or a model on tasks."""
 
 import sys
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from tutelage.types import Sampling, Task
 if TYPE_CHECKING:
     from tutelage.training import Comparison, Evaluation
 
-__all__ = ["Judging", "comparison_numbers", "evaluation_numbers"]
+__all__ = ["Judging", "comparison_numbers", "engine_for", "evaluation_numbers", "stored_evaluation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Judging:
     sampling: Sampling | None
 
     def of(self, subject: str) -> "Evaluation":
-        """Evaluate a run's directory or a model.
+        """Evaluate a directory with a run or a stored evaluation, or a model.
 
         Raises:
             UserError: a model without tasks, or a run without any of the tasks.
@@ -58,17 +58,33 @@ class Judging:
             )
 
     def _recorded(self, directory: Path) -> "Evaluation":
-        from tutelage.traces import Run
-        from tutelage.training import Evaluation
-
-        with Run.open(directory) as run:
-            evaluation = Evaluation.of(run, verifier=self.verifier)
+        evaluation = stored_evaluation(directory, self.verifier)
         if self.tasks is None:
             return evaluation
         kept = evaluation.only(task.id for task in self.tasks)
         if not kept.attempts:
             raise UserError(f"run {str(directory)!r} has none of the tasks asked for")
         return kept
+
+
+def stored_evaluation(directory: Path, verifier: str | None) -> "Evaluation":
+    """The evaluation that a directory holds: what `tutelage evaluate --out` wrote, or a recorded run.
+
+    Raises:
+        UserError: what it holds cannot be read as either; `StoreError` where there is no run.
+    """
+    from tutelage.traces import Run
+    from tutelage.training import Evaluation, read_appraisal
+
+    if (directory / "evaluation.json").is_file():
+        found = read_appraisal(directory).subject
+        if verifier not in (None, found.verifier):
+            raise UserError(
+                f"{str(directory)!r} was judged by {found.verifier!r}, not by {verifier!r}; evaluate anew"
+            )
+        return found
+    with Run.open(directory) as run:
+        return Evaluation.of(run, verifier=verifier)
 
 
 def engine_for(directory: Path) -> str:
@@ -87,6 +103,7 @@ def evaluation_numbers(evaluation: "Evaluation") -> dict[str, Any]:
         "accuracy": evaluation.accuracy,
         "interval": list(evaluation.interval),
         "failed": evaluation.failed,
+        "pass_at": [{"k": at.k, "value": at.value, "interval": list(at.interval)} for at in evaluation.curve],
         "tokens": {role: count.model_dump() for role, count in evaluation.tokens.items()},
         "run": evaluation.run,
     }

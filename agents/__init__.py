@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Solver,
         Teacher,
     )
+    from tutelage.agents.seeding import seeded
     from tutelage.agents.settings import (
         HttpSettings,
         ReplaySettings,
@@ -62,6 +63,7 @@ __all__ = [
     "embedded_directory",
     "open_model_directory",
     "scripted",
+    "seeded",
 ]
 
 _HOMES = {
@@ -92,6 +94,7 @@ _HOMES = {
     "embedded_directory": "spec",
     "open_model_directory": "model_directory",
     "scripted": "connection",
+    "seeded": "seeding",
 }
 
 

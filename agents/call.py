@@ -19,6 +19,7 @@ from pydantic import JsonValue, ValidationError
 
 from tutelage.agents.engine import Answer, Completion, Engine, Quoted, Request
 from tutelage.agents.interception import Interceptor, current_interceptor
+from tutelage.agents.seeding import request_seed
 from tutelage.errors import TutelageError, UserError
 from tutelage.traces import RecordedCall, RolloutRecorder, Sample, current_recorder
 from tutelage.types import Sampling
@@ -163,17 +164,19 @@ def make_call(
     if stop:
         changes["stop"] = stop
     role = options.get("role") or node or "model"
+    asked = changed(sampling, changes)
     return Call(
         engine=engine,
         request=Request(
             messages=messages,
-            sampling=changed(sampling, changes),
+            sampling=asked,
             n=n,
             tools=tuple(options.get("tools") or ()),
             tool_choice=options.get("tool_choice"),
             quoted=quoted or {},
             role=role,
             node=node,
+            seed=request_seed(messages, asked, n, role),
         ),
         role=role,
         node=node,

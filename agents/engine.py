@@ -49,6 +49,9 @@ class Request:
     """Who speaks, as the record names it; it changes no answer, but tells equal requests apart in a replay."""
     node: str | None = None
     """The LangGraph node that asks, if any; for the same."""
+    seed: int | None = None
+    """Of its samples, where somebody wants them again (`tutelage.agents.seeding`); engines that have no seed a request
+    leave it aside."""
 
 
 @dataclass(frozen=True, slots=True)

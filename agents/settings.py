@@ -68,7 +68,8 @@ class TransformersSettings(EngineSettings):
     """How long a request waits for company, in milliseconds."""
     device: str | None = None
     """A torch device; `None`: the GPU if there is one, else the CPU."""
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    dtype: Literal["auto", "bfloat16", "float16", "float32", "float64"] = "auto"
+    """`float64`: seeded samples do not depend on their batch (`tutelage.agents.seeding`)."""
     seed: int = 0
     """Seeds the engine's own stream of random numbers."""
     max_model_len: Positive | None = None

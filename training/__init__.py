@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tutelage.training.dataset import rows, write_rows
     from tutelage.training.distillation import distill
     from tutelage.training.evaluation import Attempt, Evaluation, evaluate
+    from tutelage.training.improvement.loop import Improvement, improve, leaderboard, rollback
+    from tutelage.training.improvement.settings import ImproveSettings
     from tutelage.training.jobs.launching import train
     from tutelage.training.objectives import (
         OBJECTIVES,
@@ -88,6 +90,8 @@ __all__ = [
     "Flow",
     "Forgetting",
     "GrpoSettings",
+    "ImproveSettings",
+    "Improvement",
     "Interval",
     "Judged",
     "KtoSettings",
@@ -120,6 +124,8 @@ __all__ = [
     "effect_reward",
     "evaluate",
     "holm",
+    "improve",
+    "leaderboard",
     "maj_at_k",
     "mcnemar",
     "mean_at_k",
@@ -132,6 +138,7 @@ __all__ = [
     "per_role",
     "read_appraisal",
     "reinforce",
+    "rollback",
     "rows",
     "select",
     "share_interval",
@@ -163,6 +170,8 @@ _HOMES = {
     "Flow": "shares",
     "Forgetting": "appraisal",
     "GrpoSettings": "reinforcement.settings",
+    "ImproveSettings": "improvement.settings",
+    "Improvement": "improvement.loop",
     "Interval": "statistics",
     "Judged": "reinforcement.rewards",
     "KtoSettings": "objectives",
@@ -195,6 +204,8 @@ _HOMES = {
     "effect_reward": "reinforcement.rewards",
     "evaluate": "evaluation",
     "holm": "statistics",
+    "improve": "improvement.loop",
+    "leaderboard": "improvement.loop",
     "maj_at_k": "statistics",
     "mcnemar": "statistics",
     "mean_at_k": "statistics",
@@ -207,6 +218,7 @@ _HOMES = {
     "per_role": "reinforcement.rewards",
     "read_appraisal": "appraisal",
     "reinforce": "reinforcement.loop",
+    "rollback": "improvement.loop",
     "rows": "dataset",
     "select": "selection",
     "share_interval": "statistics",

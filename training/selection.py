@@ -134,7 +134,7 @@ def verifier_of(run: Run, scores: Sequence[ScoreRow], wanted: str | None) -> str
 def _finals(run: Run, verdicts: Mapping[str, bool | None], turns: Mapping[str, Turn]) -> Iterator[_Found]:
     candidates = _by_rollout(run)
     said = {(turn.rollout_id, turn.completion.strip()): id for id, turn in turns.items()}
-    for rollout in run.rollouts("done"):
+    for rollout in _by_place(run):
         text = solution_in(rollout.output) if isinstance(rollout.output, dict) else ""
         same = [each for each in candidates.get(rollout.id, ()) if each.text == text]
         turn = same[-1].turn_id if same else said.get((rollout.id, text.strip()))
@@ -143,9 +143,16 @@ def _finals(run: Run, verdicts: Mapping[str, bool | None], turns: Mapping[str, T
 
 def _candidates(run: Run, verdicts: Mapping[str, bool | None]) -> Iterator[_Found]:
     candidates = _by_rollout(run)
-    for rollout in run.rollouts("done"):
+    for rollout in _by_place(run):
         for each in candidates.get(rollout.id, ()):
             yield _Found(rollout, each.text, each, each.turn_id, verdicts.get(each.id))
+
+
+def _by_place(run: Run) -> list[Rollout]:
+    """The rollouts, those of a task by their repeats: a repeat that was run anew comes where the first would have."""
+    done = run.rollouts("done")
+    places = {task: at for at, task in enumerate(dict.fromkeys(each.task.id for each in done))}
+    return sorted(done, key=lambda each: (places[each.task.id], each.repeat))
 
 
 def _by_rollout(run: Run) -> dict[str, list[Candidate]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tutelage.training.evaluation import Evaluation
     from tutelage.training.statistics import Interval
 
-__all__ = ["appraisal_table", "comparison_table", "evaluation_table", "p_text", "percent"]
+__all__ = ["aligned", "appraisal_table", "comparison_table", "evaluation_table", "p_text", "percent"]
 
 
 def appraisal_table(appraisal: "Appraisal") -> str:
@@ -47,7 +47,7 @@ def evaluation_table(evaluation: "Evaluation") -> str:
         del row[len(head) :]
     notes = [_tokens(evaluation)] if evaluation.tokens else []
     notes += [f"{evaluation.failed} rollouts failed and count as wrong"] if evaluation.failed else []
-    return "\n".join([*_table([head, *rows]), *notes, f"judged by {evaluation.verifier}"])
+    return "\n".join([*aligned([head, *rows]), *notes, f"judged by {evaluation.verifier}"])
 
 
 def comparison_table(comparison: "Comparison") -> str:
@@ -57,7 +57,7 @@ def comparison_table(comparison: "Comparison") -> str:
     rows = [[*_row(side.name, side)[:4], _per_attempt(side)] for side in (before, after)]
     low, high = comparison.interval
     lines = [
-        *_table([head, *rows]),
+        *aligned([head, *rows]),
         f"difference  {100 * comparison.difference:+.1f} points "
         f"(95 % interval {100 * low:+.1f} to {100 * high:+.1f}, {comparison.interval_method})",
         f"p-value     {p_text(comparison.p_value)} ({comparison.test})",
@@ -128,7 +128,8 @@ def _per_attempt(evaluation: "Evaluation") -> str:
     return "unknown" if mean is None else f"{mean:,.0f}"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines whose columns stand below each other, the first to the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList, TopPLogitsWarper
 
 from tutelage.types import Sampling
 
@@ -39,6 +39,8 @@ class Row:
     """Called with every sampled token's id and log-probability as it comes, in the worker's thread."""
     adapter: str | None = None
     """The LoRA adapter that answers, the same for all rows of a batch; the caller has made it active."""
+    seed: int | None = None
+    """Of its own random numbers; all rows of a batch have one, or none has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,9 @@ def generate_batch(model: Any, decode: Decode, rows: Sequence[Row]) -> list[RowR
     watch = _Watch(rows, ends, decode)
     prompts, mask = _left_pad([row.prompt for row in rows], model.device)
     sampling = rows[0].sampling
-    shape: dict[str, Any] = {"do_sample": sampling.temperature > 0}
-    if sampling.temperature > 0:
+    seeded = rows[0].seed is not None and sampling.temperature > 0
+    shape: dict[str, Any] = {"do_sample": sampling.temperature > 0 and not seeded}
+    if shape["do_sample"]:
         shape |= {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
     config = GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=max(row.max_tokens for row in rows),
@@ -80,10 +83,36 @@ def generate_batch(model: Any, decode: Decode, rows: Sequence[Row]) -> list[RowR
         input_ids=prompts,
         attention_mask=mask,
         generation_config=config,
-        logits_processor=LogitsProcessorList([watch.see_logits]),
+        logits_processor=LogitsProcessorList([watch.see_logits, *([_Dice(rows)] if seeded else [])]),
         stopping_criteria=StoppingCriteriaList([watch.see_tokens]),
     )
     return watch.results()
+
+
+class _Dice:
+    """Draws each row's tokens with the row's own random numbers: a logits processor that leaves one token a row."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._sampling = rows[0].sampling
+        self._drawn = torch.stack([_uniform(row, max(each.max_tokens for each in rows)) for row in rows])
+        self._step = 0
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Take the first token whose cumulated probability is above the row's number."""
+        kept = scores.double() / self._sampling.temperature
+        if self._sampling.top_p < 1:
+            kept = TopPLogitsWarper(self._sampling.top_p)(input_ids, kept)
+        heights = torch.softmax(kept, dim=-1).cumsum(dim=-1)
+        drawn = self._drawn[:, self._step, None].to(heights.device) * heights[:, -1:]
+        self._step += 1
+        token = torch.searchsorted(heights, drawn, right=True).clamp(max=heights.shape[-1] - 1)
+        return torch.full_like(scores, -torch.inf).scatter_(1, token, 0.0)
+
+
+def _uniform(row: Row, count: int) -> Any:
+    """The row's random numbers, one a token; the first ones do not depend on how many are asked for."""
+    generator = torch.Generator().manual_seed(row.seed or 0)
+    return torch.rand(count, generator=generator, dtype=torch.float64)
 
 
 class _Watch:

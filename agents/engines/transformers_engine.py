@@ -2,8 +2,8 @@
 
 Requests that come within a few milliseconds share a batch when they sample alike. Token ids and raw
 log-probabilities are recorded as with vLLM. The engine keeps its own stream of random numbers, so that what
-others draw from torch does not change its samples; the order in which requests share batches does. A batch is
-computed with one LoRA adapter, or with the base alone.
+others draw from torch does not change its samples; the order in which requests share batches does, unless requests
+have seeds (`tutelage.agents.seeding`). A batch is computed with one LoRA adapter, or with the base alone.
 
 Not covered: tools, several GPUs, batches that a new request can join while they run.
 """
@@ -21,6 +21,7 @@ from tutelage.agents.engines.micro_batcher import MicroBatcher
 from tutelage.agents.engines.optional import require
 from tutelage.agents.engines.transformers_adapters import TransformersAdapters
 from tutelage.agents.model_directory import ModelDirectory
+from tutelage.agents.seeding import seed_from
 from tutelage.agents.settings import TransformersSettings
 from tutelage.errors import EngineError
 
@@ -59,8 +60,13 @@ class TransformersEngine(LocalEngine):
 
     async def _answer(self, request: Request, prompt: Prompt, max_tokens: int) -> Answer:
         policy = self.policy_with(request.adapter)
-        row = self._batch.Row(prompt, max_tokens, request.sampling, adapter=request.adapter)
-        results = await asyncio.gather(*(self._batcher.submit(_kind(request), row) for _ in range(request.n)))
+        rows = (
+            self._batch.Row(
+                prompt, max_tokens, request.sampling, adapter=request.adapter, seed=_seed(request, at)
+            )
+            for at in range(request.n)
+        )
+        results = await asyncio.gather(*(self._batcher.submit(_kind(request), row) for row in rows))
         keep = request.sampling.logprobs
         completions = tuple(
             Completion(
@@ -81,7 +87,9 @@ class TransformersEngine(LocalEngine):
             loop.call_soon_threadsafe(tokens.put_nowait, (token, logprob))
 
         policy = self.policy_with(request.adapter)
-        row = self._batch.Row(prompt, max_tokens, request.sampling, on_token, request.adapter)
+        row = self._batch.Row(
+            prompt, max_tokens, request.sampling, on_token, request.adapter, _seed(request, 0)
+        )
         whole = asyncio.create_task(self._batcher.submit(_kind(request), row))
         whole.add_done_callback(lambda _: tokens.put_nowait(None))
         ids: list[int] = []
@@ -193,9 +201,13 @@ class TransformersEngine(LocalEngine):
             self._torch.cuda.set_rng_state(state[1], self._weights.device)
 
 
-def _kind(request: Request) -> tuple[float, float, tuple[str, ...], str | None]:
+def _kind(request: Request) -> tuple[float, float, tuple[str, ...], str | None, bool]:
     sampling = request.sampling
-    return sampling.temperature, sampling.top_p, sampling.stop, request.adapter
+    return sampling.temperature, sampling.top_p, sampling.stop, request.adapter, request.seed is not None
+
+
+def _seed(request: Request, sample: int) -> int | None:
+    return None if request.seed is None else seed_from(request.seed, sample)
 
 
 def _first_line(error: Exception) -> str:

@@ -23,6 +23,7 @@ HOMES: Mapping[str, str] = {
     "compare": "compare",
     "distill": "distill",
     "train": "train",
+    "improve": "improve",
     "export": "export",
     "import": "import_",
     "merge": "merge",

@@ -1,0 +1,1 @@
+"""Improving in rounds: what is decided when, what is kept of it, and what watches for gains that are none."""

@@ -28,6 +28,7 @@ LONGEST = (
     "tests/test_examples.py",
     "tests/training/test_exports.py",
     "tests/training/reinforcement/test_reinforce.py",
+    "tests/training/improvement/test_improve.py",
     "tests/training/trainers/test_graph_grpo.py",
     "tests/training/objectives/distilling/test_soft_bootstrapping.py",
     "tests/training/objectives/distilling/test_self_distillation.py",

@@ -161,11 +161,13 @@ def verdict_accuracy(run: Run, truth: str) -> float | None:
 
 def _of_probes(first: Run, now: Run, truth: str, proxy: str | None) -> Iterable[Reading]:
     if proxy is not None and proxy != truth:
-        gaps = proxy_gap(first, proxy, truth), proxy_gap(now, proxy, truth)
-        if gaps[0] is not None and gaps[1] is not None:
-            (before, _), (after, together) = gaps
+        before, after = proxy_gap(first, proxy, truth), proxy_gap(now, proxy, truth)
+        if before is not None and after is not None:
+            together = after[1]
             note = "" if together is None else f"correlation {together:.2f}"
-            yield Reading(monitor="proxy", value=after, first=before, worse=after - before, note=note)
+            yield Reading(
+                monitor="proxy", value=after[0], first=before[0], worse=after[0] - before[0], note=note
+            )
     shares: Mapping[str, tuple[float | None, float | None]] = {
         "length": (answer_length(first), answer_length(now)),
         "entropy": (entropy(first), entropy(now)),

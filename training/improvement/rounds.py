@@ -21,7 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tutelage.agents import ChatModel
+from tutelage.agents import ChatModel, open_model_directory
 from tutelage.agents.seeding import seed_from, seeded
 from tutelage.errors import UserError
 from tutelage.graphs import one_shot, rollout
@@ -56,13 +56,17 @@ class Plan:
     progress: bool
 
     def check(self) -> None:
-        """Refuse tasks that are in two places.
+        """Refuse what cannot be told apart.
 
         Raises:
-            UserError: there are none, or a problem is learnt from and examined on.
+            UserError: there are no tasks, a problem is learnt from and examined on, or the proxy has the verifier's name.
         """
         if not self.tasks or not self.development:
             raise UserError("improve needs training tasks and development tasks; give both")
+        if self.proxy is not None and self.proxy.name == self.verifier.name:
+            raise UserError(
+                f"proxy and verifier are both called {self.proxy.name!r}; give another proxy, or none"
+            )
         learnt = {task.problem for task in self.tasks}
         for name, tasks in (("development", self.development), ("others", self.others)):
             for task in tasks:
@@ -108,7 +112,7 @@ class Rounds:
             The directory that the first round begins with.
 
         Raises:
-            UserError: something else was asked for.
+            UserError: something else was asked for, or the first weights are gone.
         """
         file = self.folder / "improve.json"
         if not file.is_file():
@@ -119,6 +123,11 @@ class Rounds:
             os.replace(making, file)
         known = json.loads(file.read_text(encoding="utf-8"))
         first = Path(known.pop("directory"))
+        if open_model_directory(first).policy() != known["base"]:
+            raise UserError(
+                f"{str(first)!r} has not the weights any more that the rounds in {str(self.folder)!r} were begun with "
+                f"({known['base']}); put them back, or give another folder"
+            )
         now = json.loads(json.dumps(self.plan.described(known["base"])))
         difference = first_difference(known, now)
         if difference is not None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tutelage.graphs.compiled import AnyGraph
     from tutelage.tools import Verifier
 
-__all__ = ["METHODS", "SCORERS", "Dials", "Plan", "Setting", "planned"]
+__all__ = ["METHODS", "SCORERS", "Dials", "Plan", "Setting", "planned", "scale_in"]
 
 METHODS: Mapping[str, frozenset[str]] = {
     "one_shot": frozenset(),
@@ -109,13 +109,19 @@ Plan = Callable[[Setting], "AnyGraph"]
 
 def recorded_scale(store: Path) -> "Scale | None":
     """The scale that the run in a directory was started with; `None` where there is no run or no scale."""
-    from tutelage.graphs import Scale
     from tutelage.traces import Run
 
     if not (store / "run.sqlite").exists():
         return None
     with Run.open(store) as run:
-        found = _find(run.settings, "Scale")
+        return scale_in(run.settings)
+
+
+def scale_in(settings: Any) -> "Scale | None":
+    """The scale that a graph's settings hold; `None` where they hold none."""
+    from tutelage.graphs import Scale
+
+    found = _find(settings, "Scale")
     return None if found is None else Scale(float(found["mean"]), float(found["std"]))
 
 

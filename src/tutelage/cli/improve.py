@@ -1,11 +1,12 @@
 """`tutelage improve`: rounds of rolling out, training and evaluating; the leaderboard of versions, and the way back."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tutelage.cli.graphs import METHODS, SCORERS, Dials, Setting, planned
+from tutelage.cli.graphs import METHODS, SCORERS, Dials, Setting, planned, scale_in
 from tutelage.cli.models import model_of
 from tutelage.cli.options import (
     as_json,
@@ -92,13 +93,14 @@ def _improved(tasks: list[Task], development: list[Task], out: Path, given: dict
     judge = verifier_of(given["verifier"], [*tasks, *development, *others])
     proxy = None if given["proxy"] is None else verifier_of(given["proxy"], tasks)
     settings = _settings(given)
-    dials = Dials(**{key: given[key] for key in ("samples", "rounds", "scorer", "scale")})
+    scale = given["scale"] or _recorded_scale(out)
+    dials = Dials(given["samples"], given["rounds"], given["scorer"], scale)
     plan = planned(given["graph"], dials)
     sampling = sampling_of(given["temperature"], given["top_p"], given["max_tokens"])
     try:
         with model_of(given["spec"], given["settings"], sampling) as model:
             with seeded(settings.seed):
-                graph = plan(Setting(model, judge, tasks, dials, out / "round-0" / "probe"))
+                graph = plan(Setting(model, judge, tasks, dials, out))
             return improve(
                 graph,
                 model,
@@ -114,6 +116,13 @@ def _improved(tasks: list[Task], development: list[Task], out: Path, given: dict
             )
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt("what is recorded is kept; the same command goes on") from interrupt
+
+
+def _recorded_scale(out: Path) -> str | None:
+    """The scale that earlier rounds in a folder were begun with."""
+    file = out / "improve.json"
+    found = scale_in(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+    return None if found is None else f"{found.mean!r}:{found.std!r}"
 
 
 def _settings(given: dict[str, Any]) -> "ImproveSettings":

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tutelage.training.distillation import distill
     from tutelage.training.evaluation import Attempt, Evaluation, evaluate
     from tutelage.training.improvement.loop import Improvement, improve, leaderboard, rollback
-    from tutelage.training.improvement.settings import ImproveSettings
+    from tutelage.training.improvement.own_reviewer import OwnReviewer
+    from tutelage.training.improvement.settings import ImproveSettings, Limit
     from tutelage.training.jobs.launching import train
     from tutelage.training.objectives import (
         OBJECTIVES,
@@ -96,7 +97,9 @@ __all__ = [
     "Judged",
     "KtoSettings",
     "LearningProgress",
+    "Limit",
     "Objective",
+    "OwnReviewer",
     "PassAt",
     "PrmSettings",
     "Reward",
@@ -176,8 +179,10 @@ _HOMES = {
     "Judged": "reinforcement.rewards",
     "KtoSettings": "objectives",
     "LearningProgress": "curricula.progress",
+    "Limit": "improvement.settings",
     "Objective": "objectives",
     "PassAt": "shares",
+    "OwnReviewer": "improvement.own_reviewer",
     "PrmSettings": "objectives",
     "Reward": "reinforcement.rewards",
     "RewardSettings": "objectives",

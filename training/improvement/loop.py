@@ -97,10 +97,9 @@ def improve(
     plan.check()
     folder = Path(out)
     rounds = Rounds(plan, folder)
-    base = rounds.begin(local_directory(model), model.policy)
     board = Leaderboard(folder)
+    base = rounds.begin(local_directory(model), model.policy, {each.policy for each in board.versions})
     if board.versions:
-        _check_model(model, board)
         board.link()
     else:
         board.add(_first(rounds, base))
@@ -142,19 +141,6 @@ def rollback(out: str | Path, version: int | str, *, model: ChatModel | None = N
     if model is not None:
         model.reload(directory)
     return directory
-
-
-def _check_model(model: ChatModel, board: Leaderboard) -> None:
-    """Refuse a model that has nothing to do with the rounds.
-
-    Raises:
-        UserError: its weights are no version's.
-    """
-    if all(each.policy != model.policy for each in board.versions):
-        raise UserError(
-            f"the model has policy {model.policy}, and the rounds in {str(board.folder)!r} were begun with "
-            f"{board.versions[0].policy}; take that model, or give another folder"
-        )
 
 
 def _first(rounds: Rounds, base: Path) -> Version:

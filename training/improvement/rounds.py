@@ -15,6 +15,7 @@ import json
 import os
 import random
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
@@ -101,18 +102,20 @@ class Rounds:
         """Take what there is to do."""
         self.plan, self.folder = plan, folder
 
-    def begin(self, base: Path, policy: str) -> Path:
+    def begin(self, base: Path, policy: str, versions: AbstractSet[str]) -> Path:
         """Say in the folder what is asked for, or read that the same was.
 
         Args:
             base: where the model's weights lie.
             policy: their version.
+            versions: the policies that the rounds have made so far.
 
         Returns:
             The directory that the first round begins with.
 
         Raises:
-            UserError: something else was asked for, or the first weights are gone.
+            UserError: something else was asked for, the model has nothing to do with the rounds, or the first weights
+                are gone.
         """
         file = self.folder / "improve.json"
         if not file.is_file():
@@ -123,11 +126,18 @@ class Rounds:
             os.replace(making, file)
         known = json.loads(file.read_text(encoding="utf-8"))
         first = Path(known.pop("directory"))
+        if policy not in {known["base"], *versions}:
+            raise UserError(
+                f"the model has policy {policy}, and the rounds in {str(self.folder)!r} were begun with "
+                f"{known['base']}; take that model, or give another folder"
+            )
         if open_model_directory(first).policy() != known["base"]:
             raise UserError(
                 f"{str(first)!r} has not the weights any more that the rounds in {str(self.folder)!r} were begun with "
                 f"({known['base']}); put them back, or give another folder"
             )
+        # A graph's description names the weights of its model.
+        self.plan.model.reload(first)
         now = json.loads(json.dumps(self.plan.described(known["base"])))
         difference = first_difference(known, now)
         if difference is not None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+REVIEWER = "reviewer"
+"""The proxy that is no verifier of its own."""
+
 
 @click.command(name="improve")
 @click.argument("tasks", required=False)
@@ -41,7 +44,11 @@ __all__ = ["command"]
     help=f"{', '.join(METHODS)}; MODULE:ATTRIBUTE or FILE.py:ATTRIBUTE.",
 )
 @click.option("--model", "spec", metavar="MODEL", default="embedded", show_default=True)
-@click.option("--proxy", metavar="NAME", help="A verifier that judges what is learnt, instead of the truth.")
+@click.option(
+    "--proxy",
+    metavar="NAME",
+    help="Who judges what is learnt, instead of the truth: a verifier, or reviewer, the model's own.",
+)
 @click.option("--set", "chosen", multiple=True, metavar="KEY=VALUE", help="A setting of the rounds.")
 @click.option("--select", "selecting", multiple=True, metavar="KEY=VALUE", help="A setting of the selection.")
 @click.option("--train", "training", multiple=True, metavar="KEY=VALUE", help="A setting of the objective.")
@@ -87,11 +94,11 @@ def command(
 
 def _improved(tasks: list[Task], development: list[Task], out: Path, given: dict[str, Any]) -> "Improvement":
     from tutelage.agents import seeded
-    from tutelage.training import improve
+    from tutelage.training import OwnReviewer, improve
 
     others = [] if given["others"] is None else tasks_of(given["others"])
     judge = verifier_of(given["verifier"], [*tasks, *development, *others])
-    proxy = None if given["proxy"] is None else verifier_of(given["proxy"], tasks)
+    proxy = None if given["proxy"] in (None, REVIEWER) else verifier_of(given["proxy"], tasks)
     settings = _settings(given)
     scale = given["scale"] or _recorded_scale(out)
     dials = Dials(given["samples"], given["rounds"], given["scorer"], scale)
@@ -109,7 +116,7 @@ def _improved(tasks: list[Task], development: list[Task], out: Path, given: dict
                 verifier=judge,
                 development=development,
                 settings=settings,
-                proxy=proxy,
+                proxy=OwnReviewer(model) if given["proxy"] == REVIEWER else proxy,
                 others=others,
                 concurrency=given["concurrency"],
                 progress=not given["quiet"],

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from tutelage.agents import connect
+from tutelage.agents import connect, embedded_directory
 from tutelage.errors import UserError
 from tutelage.graphs import one_shot
 from tutelage.tools import make_tasks, step_checker
@@ -17,6 +17,8 @@ def main(tasks: int, folders: list[Path]) -> None:
     settings = ImproveSettings(rounds=1, tasks=tasks, repeats=3, probe=2, training=training)
     with connect("embedded+transformers", sampling=Sampling(max_tokens=60), dtype="float64") as model:
         for folder in folders:
+            if not folder.exists():
+                model.reload(embedded_directory())
             try:
                 found = improve(
                     one_shot(model, verifier=step_checker),
@@ -38,7 +40,6 @@ def main(tasks: int, folders: list[Path]) -> None:
             ]
             told = {"versions": versions, "current": found.current.policy, "speaks": model.policy}
             print(json.dumps(told), flush=True)
-            model.reload(found.directory if len(folders) == 1 else folder / found.versions[0].directory)
 
 
 if __name__ == "__main__":

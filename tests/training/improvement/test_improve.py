@@ -48,7 +48,7 @@ def kill_in_the_rollouts(folder: Path) -> int:
 def test_killed_rounds_come_to_the_same_policy_and_are_not_done_twice(tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     assert 0 < kill_in_the_rollouts(killed) < 12
-    gone_on, unkilled, again = improved(4, killed, whole, killed)
+    gone_on, again, unkilled = improved(4, killed, killed, whole)
     assert gone_on == unkilled == again
     first, second = gone_on["versions"]
     assert first["policy"] == BASE != second["policy"]

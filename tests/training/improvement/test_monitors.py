@@ -6,7 +6,7 @@ from tutelage.agents import ChatModel, Completion, scripted
 from tutelage.graphs import majority_vote, rollout, self_refine
 from tutelage.tools import exact
 from tutelage.traces import Run
-from tutelage.training import Evaluation, ImproveSettings
+from tutelage.training import Evaluation, ImproveSettings, OwnReviewer
 from tutelage.training.improvement.monitors import (
     Seen,
     answer_length,
@@ -126,3 +126,13 @@ def test_forgetting_is_a_fall_that_is_more_than_chance(
     (lost,) = readings(Seen(None, evaluated("right")), Seen(None, evaluated("odd")), limit, truth="exact")
     assert (lost.worse, lost.level) == (pytest.approx(0.5), "stop")
     assert "small" in lost.note
+
+
+def test_the_own_reviewer_is_a_verifier_that_may_err(
+    tasks: list[Task], model_that: Callable[[str], ChatModel]
+) -> None:
+    reviewer = OwnReviewer(model_that("half right"))
+    scores = [reviewer.score(tasks[0], text) for text in ("answer: 14", "answer: 0", "answer: 99")]
+    assert [each.passed for each in scores] == [True, False, True]
+    run = rollout(self_refine(model_that("half right"), 1), tasks, verifier=reviewer, progress=False)
+    assert run.summary()["scores"]["own_reviewer"]["passed"] == 10 - 2

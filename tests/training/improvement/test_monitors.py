@@ -1,9 +1,10 @@
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from tutelage.agents import ChatModel, Completion, scripted
-from tutelage.graphs import majority_vote, rollout, self_refine
+from tutelage.graphs import majority_vote, rescore, rollout, self_refine
 from tutelage.tools import exact
 from tutelage.traces import Run
 from tutelage.training import Evaluation, ImproveSettings, OwnReviewer
@@ -61,24 +62,14 @@ def test_verdicts_are_weighed_by_right_and_wrong_solutions(
     assert verdict_accuracy(said_of(tasks[:2], ["answer: 1"]), "exact") is None
 
 
-def scored(run: Run, proxy: Long) -> dict[str, Score]:
-    tasks = {rollout.id: rollout.task for rollout in run.rollouts()}
-    return {each.id: proxy.score(tasks[each.rollout_id], each.text) for each in run.candidates()}
-
-
-def test_a_proxy_that_parts_from_the_truth_stops(tasks: list[Task], tmp_path: object) -> None:
-    from pathlib import Path
-
-    from tutelage.graphs import rescore
-
-    assert isinstance(tmp_path, Path)
+def test_a_proxy_that_parts_from_the_truth_stops(tasks: list[Task], tmp_path: Path) -> None:
     found: list[Run] = []
     hacked = ["by and by and by and by\nanswer: 0"]
     for at, solutions in enumerate((["answer: {right}", "much longer, and right\nanswer: {right}"], hacked)):
         said = said_of(tasks, solutions)
         place = tmp_path / str(at)
-        texts = iter([each.text for each in said.candidates()])
-        model = scripted(lambda messages, sample, texts=texts: next(texts))
+        texts = [each.text for each in said.candidates()]
+        model = scripted(texts)
         graph = majority_vote(model, len(solutions), verifier=exact)
         rollout(graph, tasks, verifier=exact, store=place, progress=False, concurrency=1).close()
         found.append(rescore(place, Long()))
@@ -93,7 +84,8 @@ def test_a_proxy_that_parts_from_the_truth_stops(tasks: list[Task], tmp_path: ob
             Seen(found[0], None), Seen(found[1], None), settings.limit, truth="exact", proxy="long"
         )
     }
-    assert (told["proxy"].worse, told["proxy"].level) == (pytest.approx(1.5), "stop")
+    assert told["proxy"].worse == pytest.approx(1.5)
+    assert told["proxy"].level == "stop"
     same = readings(Seen(found[0], None), Seen(found[0], None), settings.limit, truth="exact", proxy="long")
     assert {each.level for each in same} == {"fine"}
     for run in found:
@@ -124,7 +116,8 @@ def test_forgetting_is_a_fall_that_is_more_than_chance(
     many = [task.model_copy(update={"id": f"{task.id}-{at}"}) for task in tasks for at in range(4)]
     tasks[:] = many
     (lost,) = readings(Seen(None, evaluated("right")), Seen(None, evaluated("odd")), limit, truth="exact")
-    assert (lost.worse, lost.level) == (pytest.approx(0.5), "stop")
+    assert lost.worse == pytest.approx(0.5)
+    assert lost.level == "stop"
     assert "small" in lost.note
 
 

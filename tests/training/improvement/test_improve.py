@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tutelage.agents import embedded_directory, open_model_directory
+from tutelage.errors import StoreError
 from tutelage.traces import Run
 
 pytestmark = pytest.mark.slow
@@ -26,22 +27,23 @@ def improved(tasks: int, *folders: Path) -> list[dict[str, Any]]:
 
 
 def finished(rollouts: Path) -> int:
-    if not (rollouts / "run.sqlite").exists():
+    """How many rollouts are done; none where there is no run, or its first transaction is under way."""
+    try:
+        with Run.open(rollouts) as run:
+            return len(run.finished())
+    except StoreError:
         return 0
-    with Run.open(rollouts) as run:
-        return len(run.finished())
 
 
 def kill_in_the_rollouts(folder: Path) -> int:
     """Kill the rounds when some rollouts of the first are done, and say how many."""
     rollouts = folder / "round-1" / "rollouts"
-    child = subprocess.Popen(command(4, folder), stdout=subprocess.DEVNULL)
-    while child.poll() is None and not (rollouts / "run.sqlite").exists():
-        time.sleep(0.01)
-    while child.poll() is None and not finished(rollouts):
-        time.sleep(0.01)
-    child.kill()
-    child.wait()
+    with subprocess.Popen(command(4, folder), stdout=subprocess.DEVNULL) as child:
+        try:
+            while child.poll() is None and not finished(rollouts):
+                time.sleep(0.01)
+        finally:
+            child.kill()
     return finished(rollouts)
 
 

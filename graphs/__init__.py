@@ -1,6 +1,7 @@
 """Who speaks when: methods as LangGraph state machines, rollouts of any graph over many tasks, debugging sessions."""
 
 from tutelage.graphs.best_of_k import best_of_k
+from tutelage.graphs.critique import critique
 from tutelage.graphs.debugging import Gain, Session, Spread, debug
 from tutelage.graphs.hardness import Scale, confidence, is_hard, low_confidence, low_quality
 from tutelage.graphs.magicore import MagicoreState, annotated, magicore
@@ -31,6 +32,7 @@ __all__ = [
     "best_of_k",
     "combined",
     "confidence",
+    "critique",
     "debug",
     "elect",
     "initial_state",

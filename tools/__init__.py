@@ -13,6 +13,7 @@ from tutelage.tools.exact import Exact, exact
 from tutelage.tools.families import FAMILIES, Family, Split, StepCheck, make_tasks
 from tutelage.tools.family_verifiers import FamilyAnswer, StepChecker, family_answer, step_checker
 from tutelage.tools.latex import MathAnswer, math_answer
+from tutelage.tools.leaks import Leak, find_leak
 from tutelage.tools.numeric import Numeric, numeric
 from tutelage.tools.recorded_solutions import RecordedSolution, load_recorded_solutions
 from tutelage.tools.reward_models import RewardModel, StepRewardModel
@@ -24,6 +25,7 @@ __all__ = [
     "Exact",
     "Family",
     "FamilyAnswer",
+    "Leak",
     "MathAnswer",
     "Numeric",
     "RecordedSolution",
@@ -36,6 +38,7 @@ __all__ = [
     "exact",
     "family_answer",
     "final_answer",
+    "find_leak",
     "load_recorded_solutions",
     "load_tasks",
     "make_tasks",

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
         read_appraisal,
         write_appraisal,
     )
+    from tutelage.training.attempts import attempts
     from tutelage.training.bootstrapping import Contrast, bootstrap, contrasts
     from tutelage.training.comparison import Comparison, compare
+    from tutelage.training.critic_report import CriticReport, examine_critic
+    from tutelage.training.critics import CriticSettings, train_critic
     from tutelage.training.curricula.bandits import SelfEvolving, UpperConfidence
     from tutelage.training.curricula.curriculum import Curriculum, Uniform
     from tutelage.training.curricula.difficulty import AdaptiveTarget, Staged, Window
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
         SoftBootstrappingSettings,
     )
     from tutelage.training.reinforcement.confidence import confidence_reward
+    from tutelage.training.reinforcement.critiques import critique_reward, leak_penalty
     from tutelage.training.reinforcement.loop import reinforce
     from tutelage.training.reinforcement.rewards import (
         Judged,
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
         outcome_reward,
         own_reward,
         per_role,
+        refined_reward,
         verdict_reward,
         weighted,
     )
@@ -82,6 +87,8 @@ __all__ = [
     "Attempt",
     "Comparison",
     "Contrast",
+    "CriticReport",
+    "CriticSettings",
     "Critique",
     "Curriculum",
     "DistillationSettings",
@@ -118,17 +125,21 @@ __all__ = [
     "UpperConfidence",
     "Window",
     "appraise",
+    "attempts",
     "bootstrap",
     "bootstrap_mean",
     "compare",
     "confidence_reward",
     "contrasts",
+    "critique_reward",
     "distill",
     "effect_reward",
     "evaluate",
+    "examine_critic",
     "holm",
     "improve",
     "leaderboard",
+    "leak_penalty",
     "maj_at_k",
     "mcnemar",
     "mean_at_k",
@@ -140,6 +151,7 @@ __all__ = [
     "pass_at_k",
     "per_role",
     "read_appraisal",
+    "refined_reward",
     "reinforce",
     "rollback",
     "rows",
@@ -148,6 +160,7 @@ __all__ = [
     "sign_flip",
     "story_of",
     "train",
+    "train_critic",
     "verdict_reward",
     "weighted",
     "wilson",
@@ -165,6 +178,8 @@ _HOMES = {
     "Comparison": "comparison",
     "Contrast": "bootstrapping",
     "Critique": "appraisal",
+    "CriticReport": "critic_report",
+    "CriticSettings": "critics",
     "Curriculum": "curricula.curriculum",
     "DistillationSettings": "objectives",
     "DpoSettings": "objectives",
@@ -200,17 +215,21 @@ _HOMES = {
     "UpperConfidence": "curricula.bandits",
     "Window": "curricula.difficulty",
     "appraise": "appraisal",
+    "attempts": "attempts",
     "bootstrap": "bootstrapping",
     "bootstrap_mean": "statistics",
     "compare": "comparison",
     "confidence_reward": "reinforcement.confidence",
     "contrasts": "bootstrapping",
+    "critique_reward": "reinforcement.critiques",
     "distill": "distillation",
     "effect_reward": "reinforcement.rewards",
     "evaluate": "evaluation",
     "holm": "statistics",
     "improve": "improvement.loop",
     "leaderboard": "improvement.loop",
+    "examine_critic": "critic_report",
+    "leak_penalty": "reinforcement.critiques",
     "maj_at_k": "statistics",
     "mcnemar": "statistics",
     "mean_at_k": "statistics",
@@ -222,6 +241,7 @@ _HOMES = {
     "pass_at_k": "statistics",
     "per_role": "reinforcement.rewards",
     "read_appraisal": "appraisal",
+    "refined_reward": "reinforcement.rewards",
     "reinforce": "reinforcement.loop",
     "rollback": "improvement.loop",
     "rows": "dataset",
@@ -230,6 +250,7 @@ _HOMES = {
     "sign_flip": "statistics",
     "story_of": "report",
     "train": "jobs.launching",
+    "train_critic": "critics",
     "verdict_reward": "reinforcement.rewards",
     "weighted": "reinforcement.rewards",
     "wilson": "statistics",

@@ -198,7 +198,7 @@ def put(run: Run, rewards: Mapping[str, Mapping[str, float]]) -> None:
 
 
 def _rows(rollout_id: str, rewards: Mapping[str, float]) -> Iterator[ScoreRow]:
-    for name, values in {**parts_of(rewards), REWARD: rewards}.items():
+    for name, values in {REWARD: rewards, **parts_of(rewards)}.items():
         for turn_id, value in values.items():
             yield ScoreRow(
                 rollout_id=rollout_id,

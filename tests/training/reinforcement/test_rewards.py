@@ -117,6 +117,7 @@ def test_what_a_reward_is_made_of_is_kept_beside_it_in_one_transaction(run: Run)
     assert kept["verdict_reward"][first] == 1.0
     assert kept["effect_reward"][first] == 1.0
     assert kept[REWARD][first] == 0.75
+    assert [row.score.name for row in scores if row.subject_id == first] == ["verdict", *NAMES]
     assert kept["verdict_reward"].keys() == set(mended.verdicts)
     with pytest.raises(UserError, match="no rollout 'nobody'"):
         put(run, {mended.rollout.id: own_reward(mended), "nobody": {"turn": 1.0}})

@@ -34,7 +34,7 @@ ROLES = ("reviewer",)
 
 
 class CriticSettings(Data):
-    """How a critic is trained."""
+    """How a critic is trained; whatever `roles` a stage names, the reviewer is."""
 
     stages: tuple[Stage, ...] = ("discrimination", "helpfulness")
     """One after the other. `effect` is for comparison: it is what Critique-RL finds wanting."""
@@ -43,6 +43,7 @@ class CriticSettings(Data):
     helpfulness: GrpoSettings = GrpoSettings(steps=25, beta=0.01)
     """Stage two; `beta` holds it near the weights that it begins with."""
     effect: GrpoSettings = GrpoSettings(steps=50)
+    """The stage for comparison."""
     bonus: Annotated[float, Field(ge=0)] = 0.2
     """For a true verdict, in stage two; a right refinement is worth 1."""
     false_verdict: float | None = -1.0

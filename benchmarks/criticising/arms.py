@@ -1,7 +1,8 @@
-"""Three ways to train a critic, with as many critiques each; settings were chosen on development tasks.
+"""Three ways to train a critic. The two that learn by reinforcement have as many updates and critiques as each other.
 
 `two_stages` pays the verdict, then the refinement with the verdict; `effect_only` the effect alone, all the way; `sft`
-learns from the base's own reviews whose verdict was true, and is the cheap way to compare with.
+learns from the base's own reviews whose verdict was true, and is the cheap way to compare with. Not covered: the choice
+of the settings (`--development`, `--steps`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -2,7 +2,8 @@
 
 As with model directories the checks read headers only. Accepted is plain LoRA (https://arxiv.org/abs/2106.09685,
 rank-stabilised or not): one rank and one alpha for all layers, in `safetensors`. Whatever else PEFT can write is
-refused, since engines would leave it out without a word.
+refused, since engines would leave it out without a word. So is an adapter whose `policy.json` names another base: over
+other weights of the same shapes it would say something else.
 
 Not covered: other kinds of adapters, and which layers an engine can adapt.
 """
@@ -50,8 +51,15 @@ class AdapterDirectory:
     """A content hash over the tensors and what scales them."""
 
 
-def open_adapter_directory(directory: str | Path, base: ModelDirectory) -> AdapterDirectory:
+def open_adapter_directory(
+    directory: str | Path, base: ModelDirectory, policy: str | None = None
+) -> AdapterDirectory:
     """Check an adapter and read what its headers say.
+
+    Args:
+        directory: the adapter's.
+        base: what it is laid over.
+        policy: the base's, where it is known.
 
     Raises:
         ModelDirectoryError: Something is missing, broken or not supported, or does not fit the base model.
@@ -65,6 +73,7 @@ def open_adapter_directory(directory: str | Path, base: ModelDirectory) -> Adapt
             )
     config = _read_config(file)
     _check_fits(weights, base, config["r"])
+    _check_base(path, base, policy)
     return AdapterDirectory(path=path, config=config, rank=config["r"], policy=_policy(weights, config))
 
 
@@ -99,6 +108,21 @@ def _check_fits(weights: Path, base: ModelDirectory, rank: int) -> None:
             raise ModelDirectoryError(
                 f"{str(weights)!r} does not fit {str(base.path)!r}: its tensor {name!r} is {shape}, {expected} is needed."
             )
+
+
+def _check_base(path: Path, base: ModelDirectory, policy: str | None) -> None:
+    file = path / "policy.json"
+    origin = read_json(file) if file.is_file() else {}
+    trained = origin.get("base") if isinstance(origin, dict) else None
+    wanted = trained.get("policy") if isinstance(trained, dict) else None
+    if not isinstance(trained, dict) or wanted is None:
+        return
+    own = base.policy() if policy is None else policy
+    if wanted != own:
+        raise ModelDirectoryError(
+            f"{str(path)!r} was trained over policy {wanted} ({trained.get('directory')}), and {str(base.path)!r} holds "
+            f"policy {own}; take the base that it was trained over, or train it again."
+        )
 
 
 def _policy(weights: Path, config: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         write_appraisal,
     )
     from tutelage.training.attempts import attempts
+    from tutelage.training.adapters import blank_adapter, merge_adapter
     from tutelage.training.bootstrapping import Contrast, bootstrap, contrasts
     from tutelage.training.comparison import Comparison, compare
     from tutelage.training.critic_report import CriticReport, examine_critic
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tutelage.training.improvement.own_reviewer import OwnReviewer
     from tutelage.training.improvement.settings import ImproveSettings, Limit
     from tutelage.training.jobs.launching import train
+    from tutelage.training.jobs.lora import LoraSettings
     from tutelage.training.objectives import (
         OBJECTIVES,
         DistillationSettings,
@@ -105,6 +107,7 @@ __all__ = [
     "KtoSettings",
     "LearningProgress",
     "Limit",
+    "LoraSettings",
     "Objective",
     "OwnReviewer",
     "PassAt",
@@ -126,6 +129,7 @@ __all__ = [
     "Window",
     "appraise",
     "attempts",
+    "blank_adapter",
     "bootstrap",
     "bootstrap_mean",
     "compare",
@@ -144,6 +148,7 @@ __all__ = [
     "mcnemar",
     "mean_at_k",
     "mean_interval",
+    "merge_adapter",
     "newcombe",
     "outcome_reward",
     "own_reward",
@@ -195,6 +200,7 @@ _HOMES = {
     "KtoSettings": "objectives",
     "LearningProgress": "curricula.progress",
     "Limit": "improvement.settings",
+    "LoraSettings": "jobs.lora",
     "Objective": "objectives",
     "PassAt": "shares",
     "OwnReviewer": "improvement.own_reviewer",
@@ -216,6 +222,7 @@ _HOMES = {
     "Window": "curricula.difficulty",
     "appraise": "appraisal",
     "attempts": "attempts",
+    "blank_adapter": "adapters",
     "bootstrap": "bootstrapping",
     "bootstrap_mean": "statistics",
     "compare": "comparison",
@@ -234,6 +241,7 @@ _HOMES = {
     "mcnemar": "statistics",
     "mean_at_k": "statistics",
     "mean_interval": "statistics",
+    "merge_adapter": "adapters",
     "newcombe": "statistics",
     "outcome_reward": "reinforcement.rewards",
     "own_reward": "reinforcement.rewards",

@@ -3,7 +3,8 @@
 The weights are written in the dtype they came in; config, tokenizer, chat template and generation settings
 are the base's own files, byte for byte. Where a head was put in the place of the base's (a reward model), the
 configuration is the new model's, and there are no generation settings. `policy.json` says where the weights come
-from. The directory is made under another name and renamed, so that it is whole or absent. Not covered: adapters.
+from. An adapter's directory is in PEFT's layout, with a `policy.json` too. A directory is made under another name and
+renamed, so that it is whole or absent. Not covered: what engines accept (`tutelage.agents.adapter_directory`).
 """
 
 import json
@@ -15,13 +16,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from tutelage.agents.adapter_directory import open_adapter_directory
+from tutelage.agents.model_directory import open_model_directory
 from tutelage.agents.policy import policy_of
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from transformers import PreTrainedModel
 
-__all__ = ["source_dtype", "write_policy_directory"]
+__all__ = ["source_dtype", "write_adapter_directory", "write_policy_directory"]
 
 KEPT = (".json", ".jinja", ".txt", ".model")
 """The kinds of files that a base hands on."""
@@ -74,6 +78,41 @@ def write_policy_directory(
         if file.suffix in KEPT and file.name not in dropped and not file.name.endswith(".index.json"):
             shutil.copyfile(file, making / file.name)
     policy = policy_of(tuple(sorted(making.glob("*.safetensors"))))
+    _put(making, out, policy, origin)
+    return policy
+
+
+def write_adapter_directory(
+    model: "PeftModel", name: str, base: Path, making: Path, out: Path, origin: Mapping[str, JsonValue]
+) -> str:
+    """Write the directory of a LoRA adapter and put it in its place; its weights keep their dtype.
+
+    Args:
+        model: the base under the adapter.
+        name: what PEFT calls the adapter.
+        base: the directory that the base was loaded from.
+        making: where to write first, on the same file system as `out`; replaced.
+        out: the final place; must not exist.
+        origin: what `policy.json` says besides the new `policy`.
+
+    Returns:
+        The adapter's policy version, a content hash of its weights and of what scales them.
+    """
+    shutil.rmtree(making, ignore_errors=True)
+    (making / "peft").mkdir(parents=True)
+    model.save_pretrained(str(making / "peft"), selected_adapters=[name], save_embedding_layers=False)
+    # PEFT writes an adapter into a folder of its name, unless that is "default", and a model card beside it.
+    weights = next((making / "peft").rglob("adapter_model.safetensors"))
+    for file in (weights, weights.with_name("adapter_config.json")):
+        file.rename(making / file.name)
+    shutil.rmtree(making / "peft")
+    policy = open_adapter_directory(making, open_model_directory(base)).policy
+    _put(making, out, policy, origin)
+    return policy
+
+
+def _put(making: Path, out: Path, policy: str, origin: Mapping[str, JsonValue]) -> None:
+    """Add `policy.json`, and put a directory in its place."""
     text = json.dumps({"policy": policy, **origin}, indent=2, sort_keys=True)
     (making / "policy.json").write_text(text + "\n", encoding="utf-8")
     for file in making.iterdir():
@@ -81,7 +120,6 @@ def write_policy_directory(
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
     making.rename(out)
-    return policy
 
 
 def _has_new_head(model: "PreTrainedModel", base: Path) -> bool:

@@ -58,6 +58,12 @@ class AdaptedEngine:
         return self._held.policy_with(self.adapter)
 
     @property
+    def directory(self) -> Path | None:
+        """Where the adapter that speaks now lies; `None` on a server."""
+        told = getattr(self.base, "directory_with", None)
+        return None if told is None else told(self.adapter)
+
+    @property
     def context_length(self) -> int | None:
         """The base's."""
         return self.base.context_length

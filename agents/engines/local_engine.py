@@ -47,7 +47,8 @@ class LocalEngine(ABC):
         self._name = f"{kind}:{self._model.path}"
         self._policy = self._model.policy()
         self._adapters: dict[str, AdapterDirectory] = {
-            name: open_adapter_directory(path, self._model) for name, path in (adapters or {}).items()
+            name: open_adapter_directory(path, self._model, self._policy)
+            for name, path in (adapters or {}).items()
         }
         self._directory = self._model.path
         self._context_length = _context_length(self._model, max_model_len)
@@ -136,7 +137,17 @@ class LocalEngine(ABC):
             EngineError: The engine could not take it.
         """
         self.policy_with(adapter)
-        self._loop.run(self._exchange_adapter(adapter, open_adapter_directory(directory, self._model)))
+        found = open_adapter_directory(directory, self._model, self._policy)
+        self._loop.run(self._exchange_adapter(adapter, found))
+
+    def directory_with(self, adapter: str) -> Path:
+        """Where an adapter that speaks now lies.
+
+        Raises:
+            UserError: There is no such adapter.
+        """
+        self.policy_with(adapter)
+        return self._adapters[adapter].path
 
     def close(self) -> None:
         """Free the weights and end the thread; twice is harmless."""

@@ -19,6 +19,8 @@ RATES = ((10_000_000, 4e-4), (1_000_000_000, 2e-4))
 """Learning rates for models of fewer parameters than the first number."""
 RATE = 2e-5
 """The learning rate for all larger ones."""
+OF_ADAPTERS = 10.0
+"""An adapter's learning rate over that of whole weights (Schulman et al. 2025, "LoRA Without Regret")."""
 
 
 def arguments_of(
@@ -56,6 +58,8 @@ def update_arguments(
     """
     import torch
 
+    if settings.adapter is not None:
+        rate *= OF_ADAPTERS
     gpu = settings.device == "auto" and torch.cuda.is_available()
     saving: dict[str, Any] = {"save_strategy": "no"}
     if settings.checkpoint_every is not None:

@@ -1,17 +1,18 @@
-"""What a training asks for while it runs: a worker names weights and a step, its parent answers with a file of rows.
+"""What trainings ask for while they run: a worker names weights and a step, its parent answers with a file of rows.
 
-Both ends are pipes of lines; a line is a JSON object. The parent's end answers each question before it reads the
-next; a parent that fails closes the pipe, and the worker ends. Not covered: what is in the file
-(`tutelage.training.reinforcement.batch`).
+Both ends are pipes of lines; a line is a JSON object. Where several trainings run together, the parent hears all that
+wait before it answers, so that their questions can be answered from one set of rollouts. A parent that fails closes the
+pipes, and the workers end. Not covered: what is in the file (`tutelage.training.reinforcement.batch`).
 """
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Self
 
-__all__ = ["Answer", "Feed", "Question", "serve"]
+__all__ = ["Answer", "Answers", "Asker", "Feed", "Question", "serve"]
 
 
 class Question(NamedTuple):
@@ -20,11 +21,13 @@ class Question(NamedTuple):
     step: int
     """From 0."""
     policy: Path
-    """A model directory: the weights that shall sample."""
+    """A model or adapter directory: the weights that shall sample."""
 
 
 Answer = Callable[[Question], Path]
 """Makes the rows of a step and says in which file they are."""
+Answers = Callable[[Mapping[str, Question]], Mapping[str, Path]]
+"""Takes the questions of all workers that run, by their names, and answers one of them or more."""
 
 
 class Feed:
@@ -50,19 +53,58 @@ class Feed:
         return Path(json.loads(line)["rows"])
 
 
-def serve(asks: int, hears: int, answer: Answer) -> None:
-    """The parent's end: answer until the worker has no more questions.
+class Asker:
+    """The parent's end of one worker; closed when it is left."""
+
+    def __init__(self, asks: int, hears: int) -> None:
+        """Take the file descriptors that questions come from and that answers go to."""
+        self._questions: IO[str] = os.fdopen(asks, encoding="utf-8")
+        self._answers: IO[str] = os.fdopen(hears, "w", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        """Hear and tell."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the pipes."""
+        self._questions.close()
+        with suppress(BrokenPipeError):
+            self._answers.close()
+
+    def hear(self) -> Question | None:
+        """Wait for the next question; `None` where the worker has no more."""
+        line = self._questions.readline()
+        if not line:
+            return None
+        told = json.loads(line)
+        return Question(told["step"], Path(told["policy"]))
+
+    def tell(self, rows: Path) -> None:
+        """Answer; a worker that has ended hears nothing."""
+        try:
+            print(json.dumps({"rows": str(rows)}), file=self._answers, flush=True)
+        except BrokenPipeError:
+            return
+
+
+def serve(askers: Mapping[str, Asker], answers: Answers, ended: Callable[[str], None]) -> None:
+    """Answer until no worker has a question.
 
     Args:
-        asks: the file descriptor that the worker's questions come from; closed at the end.
-        hears: where the answers go; closed at the end.
-        answer: makes the rows.
+        askers: the workers' pipes, by their names.
+        answers: makes the rows.
+        ended: is told who has no more questions; it raises where that worker has failed, and the others are left.
     """
-    with os.fdopen(asks, encoding="utf-8") as questions, os.fdopen(hears, "w", encoding="utf-8") as answers:
-        for line in questions:
-            told = json.loads(line)
-            rows = answer(Question(told["step"], Path(told["policy"])))
-            try:
-                print(json.dumps({"rows": str(rows)}), file=answers, flush=True)
-            except BrokenPipeError:
-                return
+    going, waiting = dict(askers), dict[str, Question]()
+    while going:
+        for name in [name for name in going if name not in waiting]:
+            question = going[name].hear()
+            if question is None:
+                del going[name]
+                ended(name)
+            else:
+                waiting[name] = question
+        if waiting:
+            for name, rows in answers(dict(waiting)).items():
+                del waiting[name]
+                going[name].tell(rows)

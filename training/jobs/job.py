@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from tutelage.agents.adapter_directory import open_adapter_directory
 from tutelage.agents.model_directory import open_model_directory
 from tutelage.training.jobs.settings import UpdateSettings
 from tutelage.types import Data
@@ -26,6 +27,8 @@ class TrainingJob(Data):
     """The model directory to start from."""
     base_policy: str
     """The content hash of its weights."""
+    start_policy: str | None = None
+    """That of the adapter to go on from."""
     out: str
     """Where the trained directory goes."""
     settings: Mapping[str, JsonValue]
@@ -33,7 +36,7 @@ class TrainingJob(Data):
     lineage: Mapping[str, JsonValue]
     """Goes into the trained directory's `policy.json`."""
     digest: str
-    """The hash of objective, base weights, rows, settings and lineage: the same job gives the same directory."""
+    """The hash of objective, base, adapter, rows, settings and lineage: the same job gives the same directory."""
 
     @classmethod
     def of(
@@ -48,13 +51,16 @@ class TrainingJob(Data):
         """Describe a training.
 
         Raises:
-            ModelDirectoryError: `base` is broken.
+            ModelDirectoryError: `base` is broken, or the adapter to go on from is or does not fit.
         """
         directory = open_model_directory(base)
         policy, chosen = directory.policy(), settings.model_dump(mode="json")
+        start = None if settings.adapter is None else settings.adapter.start
+        begun = None if start is None else open_adapter_directory(start, directory, policy).policy
         same = {
             "objective": objective,
             "base": policy,
+            "start": begun,
             "settings": chosen,
             "lineage": lineage,
             "rows": dataset,
@@ -63,6 +69,7 @@ class TrainingJob(Data):
             objective=objective,
             base=str(directory.path),
             base_policy=policy,
+            start_policy=begun,
             out=str(out),
             settings=chosen,
             lineage=lineage,

@@ -1,4 +1,4 @@
-"""Training with TRL in a child process, from rows to a model directory.
+"""Training with TRL in a child process, from rows to a model directory or to an adapter's.
 
 The process that holds an engine never imports a training library: it writes a job (`job.json`, `rows.jsonl`) into
 `OUT.partial`, starts `tutelage.training.jobs.worker` on it and waits. The worker renames its finished directory to
@@ -8,25 +8,32 @@ last checkpoint, where `checkpoint_every` asked for them. Not covered: several p
 """
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
-from tutelage.errors import EngineError, MissingDependency, UserError
+from tutelage.errors import MissingDependency, UserError
 from tutelage.training.dataset import write_rows
-from tutelage.training.jobs.feed import Answer, Question, serve
+from tutelage.training.jobs.feed import Answer, Answers, Question
 from tutelage.training.jobs.job import TrainingJob
 from tutelage.training.jobs.settings import UpdateSettings
+from tutelage.training.jobs.workers import run_workers
 from tutelage.training.objectives import objective_named
 
-__all__ = ["launch", "train"]
+__all__ = ["Training", "launch", "launch_together", "train"]
+
+
+class Training(NamedTuple):
+    """One of several that run together."""
+
+    base: Path
+    """The model directory to start from."""
+    out: Path
+    settings: UpdateSettings | None
 
 
 def train(
@@ -51,7 +58,8 @@ def train(
         progress: show a progress bar on stderr.
 
     Returns:
-        `out`: config, weights in the base's dtype, the base's tokenizer files, and `policy.json`.
+        `out`: config, weights in the base's dtype, the base's tokenizer files, and `policy.json`; with
+        `settings.adapter` an adapter's directory in PEFT's layout, and `policy.json`.
 
     Raises:
         UserError: an unknown objective, settings of another one, no rows, rows without the columns, or `out` is there
@@ -79,21 +87,70 @@ def launch(
     Args:
         answer: makes the rows of a step.
     """
+
+    def answers(asked: Mapping[str, Question]) -> dict[str, Path]:
+        assert answer is not None
+        return {name: answer(question) for name, question in asked.items()}
+
+    one = Training(Path(base), Path(out), settings)
+    launch_together(
+        objective,
+        {"": one},
+        dataset,
+        lineage=lineage,
+        progress=progress,
+        answers=None if answer is None else answers,
+    )
+    return one.out.absolute()
+
+
+def launch_together(
+    objective: str,
+    trainings: Mapping[str, Training],
+    dataset: Sequence[Mapping[str, Any]],
+    *,
+    lineage: Mapping[str, JsonValue] | None = None,
+    progress: bool = True,
+    answers: Answers | None = None,
+) -> None:
+    """Several trainings at once, each in a process of its own; those that are done are not done again.
+
+    Args:
+        objective: what all optimise.
+        trainings: by name.
+        dataset: the rows of each.
+        lineage: what each `policy.json` shall say.
+        progress: show a progress bar on stderr.
+        answers: makes the rows of a step.
+
+    Raises:
+        As `train`.
+    """
     found = objective_named(objective)
-    chosen = found.settings() if settings is None else settings
-    if type(chosen) is not found.settings:
-        raise UserError(f"{objective!r} takes {found.settings.__name__}, not {type(chosen).__name__}")
     found.check(dataset)
-    if find_spec("trl") is None:
-        raise MissingDependency("training needs the package 'trl': pip install 'tutelage[train]'")
-    job = TrainingJob.of(objective, Path(base), dataset, Path(out).absolute(), chosen, lineage or {})
-    target = Path(job.out)
-    if not _done(job, target):
-        work = target.with_name(f"{target.name}.partial")
-        _prepare(work, job, dataset)
-        _work(work, progress, answer)
-        shutil.rmtree(work)
-    return target
+    jobs = {}
+    for name, (base, out, settings) in trainings.items():
+        chosen = found.settings() if settings is None else settings
+        if type(chosen) is not found.settings:
+            raise UserError(f"{objective!r} takes {found.settings.__name__}, not {type(chosen).__name__}")
+        found.check_adapter(chosen.adapter)
+        _check_installed(chosen)
+        jobs[name] = TrainingJob.of(objective, base, dataset, out.absolute(), chosen, lineage or {})
+    folders = {
+        name: Path(f"{job.out}.partial") for name, job in jobs.items() if not _done(job, Path(job.out))
+    }
+    for name, folder in folders.items():
+        _prepare(folder, jobs[name], dataset)
+    run_workers(folders, progress=progress, answers=answers)
+    for folder in folders.values():
+        shutil.rmtree(folder)
+
+
+def _check_installed(settings: UpdateSettings) -> None:
+    needed = ["trl"] if settings.adapter is None else ["trl", "peft"]
+    for package in needed:
+        if find_spec(package) is None:
+            raise MissingDependency(f"training needs the package {package!r}: pip install 'tutelage[train]'")
 
 
 def _done(job: TrainingJob, target: Path) -> bool:
@@ -123,42 +180,3 @@ def _prepare(work: Path, job: TrainingJob, dataset: Sequence[Mapping[str, Any]])
     (work / "error.json").unlink(missing_ok=True)
     write_rows(work / "rows.jsonl", dataset)
     file.write_text(job.model_dump_json(indent=2), encoding="utf-8")
-
-
-def _work(work: Path, progress: bool, answer: Answer | None) -> None:
-    """Run the worker to its end.
-
-    Raises:
-        UserError: the worker refuses the job.
-        EngineError: it died.
-    """
-    command = [sys.executable, "-P", "-m", "tutelage.training.jobs.worker", "--job", str(work / "job.json")]
-    command += ["--parent", str(os.getpid()), *([] if progress else ["--quiet"])]
-    paths = [path for path in sys.path if path and Path(path).is_dir()]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    questions, asks = os.pipe()
-    hears, answers = os.pipe()
-    command += [] if answer is None else ["--feed", str(asks), str(hears)]
-    child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, pass_fds=(asks, hears))
-    os.close(asks)
-    os.close(hears)
-    with child:
-        try:
-            serve(questions, answers, answer or _unasked)
-            code = child.wait()
-        except BaseException:
-            child.terminate()
-            raise
-    if code == 0:
-        return
-    told = work / "error.json"
-    if told.is_file():
-        raise UserError(json.loads(told.read_text(encoding="utf-8"))["error"])
-    killed = " (killed, most often for want of memory: try a smaller batch_size)" if code == -9 else ""
-    raise EngineError(
-        f"the training ended with code {code}{killed}; its messages are above, its files in {str(work)!r}"
-    )
-
-
-def _unasked(question: Question) -> Path:
-    raise AssertionError(f"nobody makes rows for step {question.step}")

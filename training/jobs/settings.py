@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tutelage.training.jobs.lora import LoraSettings
 from tutelage.types import Data
 
 __all__ = ["Rate", "Share", "TrainingSettings", "UpdateSettings"]
@@ -18,8 +19,11 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class UpdateSettings(Data):
     """The options that all objectives share: how weights are updated."""
 
+    adapter: LoraSettings | None = None
+    """Train a LoRA adapter over the base, which stays as it is; `None`: the base's own weights."""
     learning_rate: Rate | None = None
-    """The peak; `None`: by size, 4e-4 under 10 million parameters, 2e-4 under a billion, else 2e-5."""
+    """The peak; `None`: by size, 4e-4 under 10 million parameters, 2e-4 under a billion, else 2e-5; ten times as much for
+    an adapter."""
     schedule: Literal["constant", "cosine", "linear"] = "cosine"
     warmup: Share = 0.05
     """Share of the updates in which the learning rate rises."""

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -23,11 +23,9 @@ from tutelage.training.jobs.arguments import prepare_environment, threads_of
 from tutelage.training.jobs.feed import Feed
 from tutelage.training.jobs.job import TrainingJob
 from tutelage.training.objectives import objective_named
+from tutelage.training.objectives.lora import NAME
 from tutelage.training.objectives.objective import Built, Site
-from tutelage.training.policy_directory import write_policy_directory
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+from tutelage.training.policy_directory import write_adapter_directory, write_policy_directory
 
 __all__ = ["build", "main"]
 
@@ -99,6 +97,7 @@ def _train(work: Path, job: TrainingJob, feed: Feed | None, *, quiet: bool) -> N
         "job": job.digest,
         "objective": job.objective,
         "base": {"directory": job.base, "policy": job.base_policy},
+        **({} if job.start_policy is None else {"start": {"policy": job.start_policy}}),
         "lineage": dict(job.lineage),
         "settings": dict(job.settings),
         "learning_rate": trainer.args.learning_rate,
@@ -110,8 +109,12 @@ def _train(work: Path, job: TrainingJob, feed: Feed | None, *, quiet: bool) -> N
         "versions": {name: version(name) for name in ("torch", "transformers", "trl")},
         **built.report(),
     }
-    model: PreTrainedModel = trainer.accelerator.unwrap_model(trainer.model)
-    write_policy_directory(model, Path(job.base), work / "policy", Path(job.out), origin)
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    base, making, out = Path(job.base), work / "policy", Path(job.out)
+    if job.settings.get("adapter") is None:
+        write_policy_directory(model, base, making, out, origin)
+    else:
+        write_adapter_directory(model, NAME, base, making, out, origin)
 
 
 def _last_checkpoint(directory: Path) -> Path | None:

@@ -44,7 +44,8 @@ def build(site: Site) -> Built:
     from trl.trainer.distillation_config import DistillationConfig
     from trl.trainer.distillation_trainer import DistillationTrainer
 
-    elsewhere = Site(site.work, teacher.path, site.settings, (), site.tokenizer)
+    bare = site.settings.model_copy(update={"adapter": None})
+    elsewhere = Site(site.work, teacher.path, bare, (), site.tokenizer)
     trainer = DistillationTrainer(
         model=model,
         teacher_model=load_base(elsewhere),

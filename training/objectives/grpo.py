@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 from tutelage.errors import UserError
 from tutelage.training.jobs.arguments import update_arguments
 from tutelage.training.jobs.feed import Feed, Question
+from tutelage.training.jobs.lora import LoraSettings
 from tutelage.training.objectives.loading import load_base
+from tutelage.training.objectives.lora import NAME
 from tutelage.training.objectives.objective import Built, Objective, Site
-from tutelage.training.policy_directory import write_policy_directory
+from tutelage.training.policy_directory import write_adapter_directory, write_policy_directory
 from tutelage.training.reinforcement.batch import read_batch
 from tutelage.training.reinforcement.settings import GrpoSettings
 from tutelage.training.reinforcement.stages import Stages
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
     from tutelage.training.trainers.graph_grpo import Rows
 
 __all__ = ["GRPO"]
@@ -39,9 +39,13 @@ def build(site: Site) -> Built:
     settings: GrpoSettings = site.settings
     if site.feed is None:
         raise UserError("'grpo' learns from rollouts while they are made: call reinforce(...)")
+    if settings.adapter is not None and settings.adapter.start is None:
+        raise UserError(
+            "'grpo' goes on from an adapter that an engine has: call reinforce(...) with its model"
+        )
     model = load_base(site)
     stages = Stages()
-    source = Source(site.feed, site.work / "policies", site.base, model, stages)
+    source = Source(site.feed, site.work / "policies", site.base, model, stages, settings.adapter)
     of_step = settings.updates * settings.iterations
     updates = settings.steps * of_step
     shared = update_arguments(site.work, settings, model, updates, RATE)
@@ -83,29 +87,43 @@ class Source:
     """Publishes the weights of a step, and hears its rows."""
 
     def __init__(
-        self, feed: Feed, folder: Path, base: Path, model: "PreTrainedModel", stages: Stages
+        self,
+        feed: Feed,
+        folder: Path,
+        base: Path,
+        model: Any,
+        stages: Stages,
+        adapter: LoraSettings | None = None,
     ) -> None:
         """Take the weights that are trained, where to put copies of them, and what to tell of the time it takes."""
         self.counts: dict[str, int] = {"rows": 0, "tokens": 0, "learnt_tokens": 0}
         self._feed, self._folder, self._base, self._model = feed, folder, base, model
-        self._stages = stages
+        self._stages, self._adapter = stages, adapter
 
     def rows(self, step: int) -> "Rows":
         """Give the rows of a step, sampled by the weights as they are now."""
         self._stages.enter(step, "publish")
         shutil.rmtree(self._folder, ignore_errors=True)
-        policy = self._base
-        if step:
-            self._folder.mkdir(parents=True)
-            policy = self._folder / f"step-{step:04}"
-            weights = copy.deepcopy(self._model)
-            write_policy_directory(weights, self._base, self._folder / "making", policy, {"step": step})
+        policy = self._published(step) if step else self._first()
         self._stages.enter(step, "rollout")
         rows = read_batch(self._feed.ask(Question(step, policy)))
         self.counts["rows"] += len(rows)
         self.counts["tokens"] += sum(len(row["prompt_ids"]) + len(row["completion_ids"]) for row in rows)
         self.counts["learnt_tokens"] += sum(int(row["completion_mask"].sum()) for row in rows)
         return rows
+
+    def _first(self) -> Path:
+        start = None if self._adapter is None else self._adapter.start
+        return self._base if start is None else start
+
+    def _published(self, step: int) -> Path:
+        self._folder.mkdir(parents=True)
+        policy, making = self._folder / f"step-{step:04}", self._folder / "making"
+        if self._adapter is None:
+            write_policy_directory(copy.deepcopy(self._model), self._base, making, policy, {"step": step})
+        else:
+            write_adapter_directory(self._model, NAME, self._base, making, policy, {"step": step})
+        return policy
 
 
 GRPO = Objective(

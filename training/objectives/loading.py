@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tutelage.errors import UserError
 from tutelage.training.completion_mask import IGNORED, encode, end_token
 from tutelage.training.jobs.arguments import longest_of
+from tutelage.training.objectives.lora import adapted
 from tutelage.training.objectives.objective import Site
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Fitting:
 
 
 def load_base(site: Site, kind: Any = None, **config: Any) -> "PreTrainedModel":
-    """Load the base's weights in float32.
+    """Load the base's weights in float32, under an adapter where the settings ask for one.
 
     Args:
         site: where the trainer is built.
@@ -69,7 +70,12 @@ def load_base(site: Site, kind: Any = None, **config: Any) -> "PreTrainedModel":
         raise UserError(
             f"transformers has no {chosen.__name__} for the architecture of {str(site.base)!r}; take another base"
         ) from None
-    return model
+    if kind is not None or site.settings.adapter is None:
+        return model
+    if site.settings.gradient_checkpointing:
+        # The frozen embeddings' outputs have no gradient, which checkpoints need.
+        model.enable_input_require_grads()
+    return adapted(model, site.settings.adapter)  # type: ignore[return-value]
 
 
 def end_of_turn(site: Site, model: "PreTrainedModel") -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tutelage.errors import UserError
 from tutelage.training.jobs.feed import Feed
+from tutelage.training.jobs.lora import LoraSettings
 from tutelage.training.jobs.settings import UpdateSettings
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Objective:
     """The format of an export that has these columns."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Of that export."""
+    adapts: bool = True
+    """It can train a LoRA adapter."""
+    drops: bool = False
+    """It keeps an adapter's dropout."""
     online: bool = False
     """It asks for rows while it runs (`tutelage.training.reinforce`); what it is given are tasks."""
 
@@ -78,3 +83,19 @@ class Objective:
                     f"row {number} has {', '.join(row) or 'no columns'}; {self.name!r} reads {wanted}: "
                     f"tutelage export RUN --to {self.export} makes such rows"
                 )
+
+    def check_adapter(self, adapter: LoraSettings | None) -> None:
+        """Refuse an adapter that cannot be trained so.
+
+        Raises:
+            UserError: the result would be no adapter, or its dropout would be left out.
+        """
+        if adapter is not None and not self.adapts:
+            raise UserError(
+                f"{self.name!r} puts a head of its own on the base, so its result is no adapter; leave adapter out"
+            )
+        if adapter is not None and adapter.dropout and not self.drops:
+            raise UserError(
+                f"adapter.dropout={adapter.dropout}: {self.name!r} compares the policy with itself or with a teacher, "
+                "without dropout; leave it out"
+            )

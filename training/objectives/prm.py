@@ -111,4 +111,5 @@ PRM = Objective(
     columns=(("prompt", "completions", "labels"),),
     build=build,
     export="prm",
+    adapts=False,
 )

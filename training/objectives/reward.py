@@ -84,4 +84,5 @@ REWARD = Objective(
     columns=(("prompt", "chosen", "rejected"),),
     build=build,
     export="reward",
+    adapts=False,
 )

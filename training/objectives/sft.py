@@ -96,4 +96,5 @@ SFT = Objective(
     columns=(("prompt", "completion"), ("input_ids", "labels")),
     build=build,
     export="sft",
+    drops=True,
 )

@@ -217,5 +217,6 @@ SOFT_BOOTSTRAPPING = Objective(
     columns=(("prompt", "teacher_prompt", "completion"), RECORDED),
     build=build,
     export="distill",
+    drops=True,
     options={"context": "root", "teacher_context": "recorded"},
 )

@@ -17,6 +17,7 @@ from datasets import Dataset  # type: ignore[import-untyped]
 from torch.nn.utils.rnn import pad_sequence
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
+from trl.trainer.utils import use_adapter
 
 from tutelage.training.reinforcement.stages import Stages
 
@@ -109,7 +110,7 @@ class GraphGRPOTrainer(GRPOTrainer):
             batch = self._padded(part)
             with torch.no_grad():
                 old = self._logps(model, batch)
-                reference = None if self.beta == 0.0 else self._logps(self.ref_model, batch)
+                reference = None if self.beta == 0.0 else self._reference(model, batch)
             for at, row in enumerate(part):
                 length = len(row["completion_ids"])
                 row["old_per_token_logps"] = old[at, :length].cpu()
@@ -119,6 +120,13 @@ class GraphGRPOTrainer(GRPOTrainer):
                     ratio = torch.exp(row["old_per_token_logps"] - row["sampling_per_token_logps"])
                     row["advantages"] = row["advantages"] * ratio.clamp(max=args.importance_cap)
         return rows
+
+    def _reference(self, model: Any, batch: Part) -> torch.Tensor:
+        """What the first weights say; under an adapter TRL keeps them as one of the name "ref"."""
+        if self.ref_model is not None:
+            return self._logps(self.ref_model, batch)
+        with use_adapter(self.accelerator.unwrap_model(model), "ref"):
+            return self._logps(model, batch)
 
     def _logps(self, model: Any, batch: Part) -> torch.Tensor:
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)

@@ -19,6 +19,9 @@ from tutelage.training.jobs.lora import LoraSettings
 
 __all__ = ["blank_adapter", "merge_adapter"]
 
+Origin = Mapping[str, JsonValue]
+"""What `policy.json` says besides the policy."""
+
 
 def blank_adapter(
     base: str | Path, out: str | Path, settings: LoraSettings | None = None, *, seed: int = 0
@@ -46,7 +49,7 @@ def blank_adapter(
             f"start={str(chosen.start)!r} is no blank adapter; connect with that directory itself"
         )
     directory = open_model_directory(base)
-    origin = {"blank": chosen.model_dump(mode="json"), "seed": seed, "base": _told(directory)}
+    origin: Origin = {"blank": chosen.model_dump(mode="json"), "seed": seed, "base": _told(directory)}
     if _is_done(target, origin):
         return target
     _need_peft()
@@ -83,8 +86,8 @@ def merge_adapter(base: str | Path, adapter: str | Path, out: str | Path) -> Pat
     directory, target = open_model_directory(base), Path(out).absolute()
     told = _told(directory)
     found = open_adapter_directory(adapter, directory, str(told["policy"]))
-    merged = {"directory": str(found.path), "policy": found.policy, "origin": _origin(found.path)}
-    origin = {"format": 1, "base": told, "adapter": merged}
+    merged: JsonValue = {"directory": str(found.path), "policy": found.policy, "origin": _origin(found.path)}
+    origin: Origin = {"format": 1, "base": told, "adapter": merged}
     if _is_done(target, origin):
         return target
     _need_peft()
@@ -116,7 +119,7 @@ def _origin(adapter: Path) -> JsonValue:
     return told
 
 
-def _is_done(target: Path, origin: Mapping[str, JsonValue]) -> bool:
+def _is_done(target: Path, origin: Origin) -> bool:
     """Whether a directory is there already, of this very origin.
 
     Raises:

@@ -57,7 +57,8 @@ def distill(
         The policy directory; its `policy.json` says what it was trained on.
 
     Raises:
-        UserError: an unknown objective, nothing to learn, or no way to know which weights to train.
+        UserError: an unknown objective, nothing to learn, no way to know which weights to train, or an adapter that the
+            model would have to take.
         MissingDependency: TRL is not installed.
         EngineError: the training died, or the engine could not take the new weights.
     """
@@ -69,6 +70,10 @@ def distill(
                 opened, objective, model=model, out=out, selection=selection, settings=settings,
                 prompt=prompt, reload=reload, progress=progress,
             )  # fmt: skip
+    if reload and isinstance(model, ChatModel) and settings is not None and settings.adapter is not None:
+        raise UserError(
+            "a running engine cannot take a new adapter: give reload=False, then connect(..., adapters={NAME: DIR})"
+        )
     rules = selection or SelectionSettings()
     chosen = select(run, rules)
     if progress:

@@ -52,3 +52,31 @@ def test_rows_that_lack_columns_are_told_before_a_process_starts(
 def test_a_runs_export_has_options(tutelage: Command, sentence: Sentence, recorded: Any) -> None:
     told = sentence(tutelage("train", "sft", recorded.path, "--out", "p", "--export", "pased=true"))
     assert "pased" in told
+
+
+def test_parts_of_a_setting_are_listed_and_their_mistakes_told(tutelage: Command, sentence: Sentence) -> None:
+    (told,) = map(json.loads, tutelage("train", "sft", "--objectives", "--json")[1].splitlines())
+    assert told["options"]["adapter.rank"]["default"] == 8
+    Path("rows.jsonl").write_text('{"prompt": [], "completion": []}\n', encoding="utf-8")
+
+    def said(*words: str) -> str:
+        pairs = [word for each in words for word in ("--set", each)]
+        return sentence(tutelage("train", "sft", "rows.jsonl", "--out", "p", *pairs))
+
+    assert "adapter.rnk: unknown; known are rank, alpha" in said("adapter.rnk=8")
+    assert "adapter.rank=0" in said("adapter.rank=0")
+    assert "adapter.rank is given twice" in said("adapter.rank=1", "adapter.rank=2")
+    assert "given as a whole, too" in said("adapter=1", "adapter.rank=2")
+    assert not Path("p").exists()
+
+
+def test_an_adapter_is_merged_into_the_base_that_it_names(tutelage: Command, sentence: Sentence) -> None:
+    from tutelage.agents import embedded_directory, open_model_directory
+    from tutelage.training import blank_adapter
+
+    blank_adapter(embedded_directory(), "blank")
+    code, out, _ = tutelage("merge-adapter", "blank", "--out", "merged", "--json")
+    assert (code, Path(json.loads(out)["directory"])) == (0, Path("merged").absolute())
+    assert open_model_directory("merged").policy() == open_model_directory(embedded_directory()).policy()
+    (Path("blank") / "policy.json").unlink()
+    assert "give --base DIR" in sentence(tutelage("merge-adapter", "blank", "--out", "other"))

@@ -5,9 +5,9 @@ Not covered: how it is laid on the base (`tutelage.training.objectives.lora`), a
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from tutelage.types import Data
 
@@ -29,6 +29,11 @@ class LoraSettings(Data):
     start: Path | None = None
     """An adapter's directory to go on from, with its own rank, alpha and layers; `None`: a new one, which changes nothing
     before it is trained."""
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) and value != "all-linear" else value
 
     @model_validator(mode="after")
     def _has_one_shape(self) -> Self:

@@ -74,7 +74,7 @@ def load_base(site: Site, kind: Any = None, **config: Any) -> "PreTrainedModel":
         return model
     if site.settings.gradient_checkpointing:
         # The frozen embeddings' outputs have no gradient, which checkpoints need.
-        model.enable_input_require_grads()
+        model.enable_input_require_grads()  # type: ignore[no-untyped-call]
     return adapted(model, site.settings.adapter)  # type: ignore[return-value]
 
 

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from tutelage.cli.docstrings import field_docs
-from tutelage.cli.options import print_json
+from tutelage.cli.options import part_of, print_json
 from tutelage.cli.output import echo
 from tutelage.cli.tables import bold, terminal_width
 
@@ -43,10 +43,14 @@ def print_formats(name: str | None, json_: bool) -> None:
 def options_of(kind: Any) -> dict[str, dict[str, Any]]:
     """Give a settings model's options: what each may be, its default, and what it is."""
     docs = field_docs(kind)
-    return {
-        key: {"values": values(field), "default": _default(field), "about": docs.get(key, "")}
-        for key, field in kind.model_fields.items()
-    }
+    found = {}
+    for key, field in kind.model_fields.items():
+        inner = part_of(field.annotation)
+        told = "null | {…}" if inner else values(field)
+        found[key] = {"values": told, "default": _default(field), "about": docs.get(key, "")}
+        if inner is not None:
+            found |= {f"{key}.{name}": part for name, part in options_of(inner).items()}
+    return found
 
 
 def values(field: FieldInfo) -> str:

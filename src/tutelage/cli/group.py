@@ -27,6 +27,7 @@ HOMES: Mapping[str, str] = {
     "export": "export",
     "import": "import_",
     "merge": "merge",
+    "merge-adapter": "merge_adapter",
     "copy": "copy",
     "upgrade": "upgrade",
     "tasks": "tasks",

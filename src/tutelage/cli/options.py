@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 import click
 from pydantic import BaseModel, ValidationError
@@ -30,6 +30,7 @@ __all__ = [
     "judging_options",
     "load_object",
     "pairs_of",
+    "part_of",
     "print_json",
     "sampling_of",
     "settings_of",
@@ -221,7 +222,7 @@ def sampling_of(temperature: float | None, top_p: float | None, max_tokens: int 
 
 
 def pairs_of(option: str, texts: Iterable[str]) -> dict[str, Any]:
-    """KEY=VALUE pairs; a value that is JSON is what it says, anything else a text.
+    """KEY=VALUE pairs; a value that is JSON is what it says, anything else a text; KEY.PART is a part of a KEY.
 
     Raises:
         UserError: one is no pair, or a key comes twice.
@@ -229,15 +230,25 @@ def pairs_of(option: str, texts: Iterable[str]) -> dict[str, Any]:
     pairs: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
-        if not equals or not key.isidentifier():
+        *outer, name = key.split(".")
+        if not equals or not all(each.isidentifier() for each in (*outer, name)):
             raise UserError(f"{option} {text!r} is not KEY=VALUE")
-        if key in pairs:
+        inside = pairs
+        for each in outer:
+            inside = inside.setdefault(each, {})
+            if not isinstance(inside, dict):
+                raise UserError(f"{option} {key}: {each} is given as a whole, too; give one of them")
+        if name in inside:
             raise UserError(f"{option} {key} is given twice")
-        try:
-            pairs[key] = json.loads(value)
-        except ValueError:
-            pairs[key] = value
+        inside[name] = _plain(value)
     return pairs
+
+
+def _plain(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def settings_of(kind: type[Settings], option: str, texts: Iterable[str]) -> Settings:
@@ -252,5 +263,23 @@ def settings_of(kind: type[Settings], option: str, texts: Iterable[str]) -> Sett
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
-            raise UserError(f"{option} {key}: unknown; known are {', '.join(kind.model_fields)}") from error
+            raise UserError(
+                f"{option} {key}: unknown; known are {', '.join(_known(kind, first['loc']))}"
+            ) from error
         raise UserError(f"{option} {key}={first['input']!r}: {first['msg'].lower()}") from error
+
+
+def _known(kind: type[BaseModel], place: Sequence[int | str]) -> list[str]:
+    """The settings that stand where an unknown one was given."""
+    for name in place[:-1]:
+        inner = part_of(kind.model_fields[str(name)].annotation)
+        if inner is None:
+            break
+        kind = inner
+    return list(kind.model_fields)
+
+
+def part_of(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, where it holds one or nothing."""
+    kinds = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type)]
+    return next((each for each in kinds if issubclass(each, BaseModel)), None)

@@ -47,6 +47,9 @@ ROWS = (".jsonl", ".parquet")
     "--graph", help=f"grpo: what to roll out: {', '.join(METHODS)}, MODULE:ATTRIBUTE or FILE.py:ATTRIBUTE."
 )
 @click.option("--model", "spec", metavar="MODEL", help="grpo: the policy and its engine. [default: embedded]")
+@click.option(
+    "--adapter", metavar="NAME", help="grpo: train this adapter of --engine adapters.NAME=DIR, not the base."
+)
 @click.option("--rounds", type=click.IntRange(min=0), help="grpo: refinements or hints at most. [default: 3]")
 @click.option(
     "--verifier", metavar="NAME", help="grpo: who judges. [default: family_answer, else math_answer]"
@@ -68,7 +71,8 @@ def command(
 ) -> None:
     """Train by an OBJECTIVE, and print the new directory.
 
-    RUN is exported in the objective's format; FILE (.jsonl or .parquet) holds such rows; grpo takes TASKS.
+    RUN is exported in the objective's format; FILE (.jsonl or .parquet) holds such rows; grpo takes TASKS. With --set
+    adapter.rank=8 (or adapter={}) a LoRA adapter over the base is trained.
 
     Example: tutelage train dpo runs/refined --out policies/dpo --set epochs=1
     """
@@ -158,8 +162,9 @@ def _reinforced(data: str, out: Path, settings: Any, rollouts: Mapping[str, Any]
     plan = planned(rollouts["graph"] or "one_shot", dials)
     sampling = sampling_of(rollouts["temperature"], rollouts["top_p"], rollouts["max_tokens"])
     with model_of(rollouts["spec"] or "embedded", rollouts["settings"], sampling) as model:
-        graph = plan(Setting(model, judge, tasks, dials, out))
-        return reinforce(graph, model, tasks, out, verifier=judge, settings=settings, progress=not quiet)
+        policy = model if rollouts["adapter"] is None else model.with_adapter(rollouts["adapter"])
+        graph = plan(Setting(policy, judge, tasks, dials, out))
+        return reinforce(graph, policy, tasks, out, verifier=judge, settings=settings, progress=not quiet)
 
 
 def _refuse(objective: str, given: Mapping[str, Any], why: str) -> None:

@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tutelage.training.adapters import blank_adapter, merge_adapter
     from tutelage.training.appraisal import (
         Appraisal,
         Arm,
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
         write_appraisal,
     )
     from tutelage.training.attempts import attempts
-    from tutelage.training.adapters import blank_adapter, merge_adapter
     from tutelage.training.bootstrapping import Contrast, bootstrap, contrasts
     from tutelage.training.comparison import Comparison, compare
     from tutelage.training.critic_report import CriticReport, examine_critic

@@ -79,7 +79,8 @@ def _learner(
     if isinstance(model.engine, AdaptedEngine):
         start = model.engine.directory
         changes["adapter"] = LoraSettings(start=start)
-    assert start is not None
+    if start is None:
+        raise UserError(f"the adapter of {model.engine.name} is not on this machine; it cannot be trained here")
     return Learner(name, model, own, start, Training(base, out, settings.model_copy(update=changes)))
 
 

@@ -52,6 +52,11 @@ class Feed:
             raise EOFError("the process that rolls out has ended")
         return Path(json.loads(line)["rows"])
 
+    def close(self) -> None:
+        """Say that no more questions come."""
+        self._asks.close()
+        self._hears.close()
+
 
 class Asker:
     """The parent's end of one worker; closed when it is left."""

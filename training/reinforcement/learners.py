@@ -80,7 +80,9 @@ def _learner(
         start = model.engine.directory
         changes["adapter"] = LoraSettings(start=start)
     if start is None:
-        raise UserError(f"the adapter of {model.engine.name} is not on this machine; it cannot be trained here")
+        raise UserError(
+            f"the adapter of {model.engine.name} is not on this machine; it cannot be trained here"
+        )
     return Learner(name, model, own, start, Training(base, out, settings.model_copy(update=changes)))
 
 

@@ -8,9 +8,12 @@ own; a child that was killed behind the others' checkpoints catches up from the 
 between steps.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue
 
 from tutelage.agents import ChatModel
 from tutelage.tools import Verifier
@@ -70,7 +73,12 @@ def reinforce(
     learners = learners_of(model, target, chosen)
     steps = Steps(graph, learners, tuple(tasks), verifier, reward, chosen, curriculum or Uniform(), folder)
     rows = [task.model_dump(mode="json") for task in tasks]
-    lineage = {"runs": str(folder), "verifier": verifier.name, "curriculum": steps.curriculum.name}
+    lineage: dict[str, JsonValue] = {
+        "runs": str(folder),
+        "verifier": verifier.name,
+        "curriculum": steps.curriculum.name,
+        "families": {**Counter(task.family for task in tasks)},
+    }
     trainings = {each.name: each.training for each in learners}
     try:
         launch_together("grpo", trainings, rows, lineage=lineage, progress=progress, answers=steps.answers)

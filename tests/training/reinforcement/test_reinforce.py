@@ -55,9 +55,14 @@ def test_a_graph_is_rolled_out_rewarded_and_learnt_from_step_by_step(
     assert model.policy == open_model_directory(out).policy() != BASE
     told = json.loads((out / "policy.json").read_text("utf-8"))
     assert (told["objective"], told["updates"], told["base"]["policy"]) == ("grpo", 2, BASE)
+    assert told["lineage"]["families"] == {"arithmetic": len(TASKS)}
+    assert [sorted(told["stages"][step]) for step in "01"] == [
+        ["logprobs", "publish", "rollout", "update"]
+    ] * 2
     runs = tmp_path / "policy-runs"
     first, second = steps(runs)
     assert (first["policy"], first["tasks"]) == (BASE, 3)
+    assert sorted(first["seconds"]) == ["reload", "rollout", "rows"]
     assert second["policy"] not in (BASE, model.policy)
     with Run.open(runs / "step-0000") as run:
         rewarded = {row.subject_id for row in run.scores(subject="turn") if row.score.name == REWARD}

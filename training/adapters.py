@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from tutelage.agents.adapter_directory import open_adapter_directory
+from tutelage.agents.engines.loading_bars import without_bars
 from tutelage.agents.model_directory import ModelDirectory, open_model_directory
 from tutelage.errors import MissingDependency, UserError
 from tutelage.training.jobs.lora import LoraSettings
@@ -97,7 +98,10 @@ def merge_adapter(base: str | Path, adapter: str | Path, out: str | Path) -> Pat
 
     model: Any = PeftModel.from_pretrained(_loaded(directory), str(found.path))
     making = target.with_name(f"{target.name}.partial")
-    write_policy_directory(model.merge_and_unload(safe_merge=True), directory.path, making, target, origin)
+    with without_bars():
+        write_policy_directory(
+            model.merge_and_unload(safe_merge=True), directory.path, making, target, origin
+        )
     return target
 
 
@@ -105,7 +109,8 @@ def _loaded(directory: ModelDirectory) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(directory.path, dtype=torch.float32)
+    with without_bars():
+        return AutoModelForCausalLM.from_pretrained(directory.path, dtype=torch.float32)
 
 
 def _told(directory: ModelDirectory) -> dict[str, JsonValue]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from tutelage.agents.adapter_directory import AdapterDirectory
 from tutelage.agents.engine import Answer, Completion, Piece, Request
+from tutelage.agents.engines.loading_bars import without_bars
 from tutelage.agents.engines.local_engine import LocalEngine, Prompt
 from tutelage.agents.engines.micro_batcher import MicroBatcher
 from tutelage.agents.engines.optional import require
@@ -164,25 +165,20 @@ class TransformersEngine(LocalEngine):
             ) from error
 
     def _read(self, model: ModelDirectory, device: str) -> Any:
-        bars = self._transformers.utils.logging
-        shown = bars.is_progress_bar_enabled()
-        bars.disable_progress_bar()
         try:
-            weights = self._transformers.AutoModelForCausalLM.from_pretrained(
-                str(model.path),
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                dtype=self.settings.dtype,
-            )
+            with without_bars():
+                weights = self._transformers.AutoModelForCausalLM.from_pretrained(
+                    str(model.path),
+                    local_files_only=True,
+                    trust_remote_code=False,
+                    use_safetensors=True,
+                    dtype=self.settings.dtype,
+                )
             return weights.to(device).eval()
         except (OSError, RuntimeError, ValueError) as error:
             raise EngineError(
                 f"transformers could not load {str(model.path)!r} on {device!r}: {_first_line(error)}"
             ) from error
-        finally:
-            if shown:
-                bars.enable_progress_bar()
 
     def _first_random_state(self) -> Any:
         cuda = [self._weights.device] if self._weights.device.type == "cuda" else []

@@ -88,6 +88,10 @@ def _train(work: Path, job: TrainingJob, feed: Feed | None, *, quiet: bool) -> N
     built = build(work, job, feed, quiet=quiet)
     trainer: Any = built.trainer
     resumed = _last_checkpoint(work / "checkpoints")
+    if resumed is not None and job.settings.get("adapter") is not None:
+        from tutelage.training.trainers.restored_adapter import RestoredAdapter
+
+        trainer.add_callback(RestoredAdapter(resumed, NAME))
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
     seconds = time.monotonic() - started

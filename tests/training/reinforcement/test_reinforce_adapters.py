@@ -42,9 +42,9 @@ TASKS = make_tasks("arithmetic", difficulty=4, count=12, seed=1)
 ROLES = ("solver", "reviewer")
 
 
-def brevity(rollout: Judged) -> dict[str, float]:
-    """Every turn, the shorter the better: turns of few tokens differ in it."""
-    return {turn.id: 1 / (1 + len(turn.completion)) for turn in rollout.turns}
+def surprise(rollout: Judged) -> dict[str, float]:
+    """Every turn, the less likely the better: turns of few tokens differ in it."""
+    return {turn.id: -sum(turn.logprobs or ()) for turn in rollout.turns}
 
 
 def opened(folder: Path) -> ChatModel:
@@ -79,7 +79,7 @@ def learnt(model: ChatModel, out: Path, count: int) -> Path:
         TASKS,
         out,
         verifier=step_checker,
-        reward=brevity,
+        reward=surprise,
         settings=settings,
         progress=False,
     )
@@ -106,7 +106,7 @@ def test_one_adapter_learns_and_its_base_stays(model: ChatModel, tmp_path: Path)
         TASKS,
         tmp_path / "out",
         verifier=step_checker,
-        reward=brevity,
+        reward=surprise,
         settings=settings,
         progress=False,
     )

@@ -9,7 +9,7 @@ PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope
 export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup consumers browser page demo test quick lint docs bench model clean
+.PHONY: help setup consumers harnesses browser page demo test quick lint docs bench model clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,13 +23,16 @@ demo: setup ## Watch the embedded model solve, review, refine, learn, and be com
 consumers: ## Make .venv-consumers: the programs that tests hand exports to
 	@scripts/consumers.sh
 
+harnesses: setup ## Make .venv-harnesses: lm-eval, Inspect, TensorBoard and Trackio, with the project in it
+	@scripts/consumers.sh harnesses
+
 browser: ## Make sure that Chromium is there, in which tests look at the studio (apt, where it is missing)
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -qq --yes chromium)
 
 page: ## Build the studio's page from studio/ (Node; users get it built)
 	@cd studio && npm ci --silent && npm run --silent build
 
-test: setup consumers browser ## Run all tests
+test: setup consumers harnesses browser ## Run all tests
 	@$(PYTEST)
 
 quick: setup ## Run the tests that start no engine, trainer, server or child process

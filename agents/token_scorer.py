@@ -11,13 +11,13 @@ so teacher and student must share a vocabulary).
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tutelage.agents.engines.optional import require
 from tutelage.agents.model_directory import open_model_directory
 from tutelage.errors import ContextTooLong, EngineError, UserError
 
-__all__ = ["TokenScorer"]
+__all__ = ["Graded", "TokenScorer"]
 
 NEEDED_BY = "TokenScorer"
 BATCH_TOKENS = 8192
@@ -29,6 +29,15 @@ Pair = tuple[Ids, Ids]
 """The ids of a prompt and of its completion."""
 TopK = tuple[list[list[int]], list[list[float]]]
 """For every token of a completion the ids of the k likeliest tokens and their log-probabilities, likeliest first."""
+
+
+class Graded(NamedTuple):
+    """A token of a completion, as the teacher sees it."""
+
+    logprob: float
+    """In nats."""
+    likeliest: bool
+    """Whether no other token is likelier: whether greedy decoding would say it, too."""
 
 
 class TokenScorer:
@@ -123,6 +132,24 @@ class TokenScorer:
             best = rows.topk(k, dim=1)
             scored[index] = (best.indices.tolist(), best.values.tolist())
         return scored
+
+    def graded_of(self, pairs: Sequence[Pair]) -> list[list[Graded]]:
+        """Score many completions, and say of each token whether it is the likeliest.
+
+        Args:
+            pairs: As in `logprobs_of`.
+
+        Raises:
+            UserError: A prompt is empty, or an id is none of the model's.
+            ContextTooLong: Prompt and completion do not fit into the model's context.
+        """
+        graded: list[list[Graded]] = [[] for _ in pairs]
+        for index, rows in self._distributions(pairs):
+            chosen = self._torch.tensor(list(pairs[index][1]), device=rows.device)
+            values = rows.gather(1, chosen[:, None]).squeeze(1)
+            best = values >= rows.max(dim=1).values
+            graded[index] = [Graded(*each) for each in zip(values.tolist(), best.tolist(), strict=True)]
+        return graded
 
     def _distributions(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Any]]:
         """Pairs by their index, each with a (completion tokens, vocabulary) tensor of log-probabilities."""

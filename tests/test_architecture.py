@@ -14,10 +14,11 @@ MAY_IMPORT = {
     "agents": {"core", "tools", "traces", "agents"},
     "graphs": {"core", "tools", "traces", "agents", "graphs"},
     "training": {"core", "tools", "traces", "agents", "graphs", "training"},
-    "cli": {"core", "tools", "traces", "agents", "graphs", "training", "cli"},
+    "cli": {"core", "tools", "traces", "agents", "graphs", "training", "cli", "harnesses"},
     "testing": {"core", "tools", "traces", "agents", "graphs", "training", "testing"},
+    "harnesses": {"core", "tools", "traces", "agents", "graphs", "training", "cli", "harnesses"},
 }
-INSIDE = ("cli", "testing")
+INSIDE = ("cli", "testing", "harnesses")
 """Rooms that lie in the package itself."""
 HEAVY = ("datasets", "matplotlib", "torch", "transformers", "trl", "vllm")
 LONGEST_FILE = 600

@@ -99,7 +99,7 @@ def _of_step(folder: Path, step: int, shape: Shape) -> dict[str, Any]:
     runs = Path(f"{folder}-runs")
     worker = json.loads((folder / "policy.json").read_text("utf-8"))["stages"][str(step)]
     lines = (runs / "steps.jsonl").read_text("utf-8").splitlines()
-    parent = next(told for told in map(json.loads, lines) if told["step"] == step)["seconds"]
+    parent = next(told for told in map(json.loads, lines) if told["step"] == step)
     lengths = [
         len(row["prompt_ids"]) + len(row["completion_ids"])
         for row in read_batch(runs / f"step-{step:04}.rows")
@@ -109,9 +109,9 @@ def _of_step(folder: Path, step: int, shape: Shape) -> dict[str, Any]:
     forward = shape.forward(lengths)
     return {
         "seconds": {
-            "generation": parent["rollout"],
-            "rows": worker["rollout"] - parent["rollout"] - parent["reload"],
-            "refit": worker["publish"] + parent["reload"],
+            "generation": parent["seconds/rollout"],
+            "rows": worker["rollout"] - parent["seconds/rollout"] - parent["seconds/reload"],
+            "refit": worker["publish"] + parent["seconds/reload"],
             "logprobs": worker["logprobs"],
             "update": worker["update"],
         },

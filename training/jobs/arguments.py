@@ -77,8 +77,10 @@ def update_arguments(
         "bf16": settings.precision == "bf16" or (settings.precision == "auto" and gpu),
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": gpu,
-        "logging_steps": 10,
-        "report_to": [],
+        "logging_steps": 10 if settings.report == "none" else 1,
+        "report_to": [] if settings.report == "none" else [settings.report],
+        "run_name": work.name.removesuffix(".partial"),
+        "project": "tutelage",
         "disable_tqdm": True,
         "seed": settings.seed,
         **saving,
@@ -91,9 +93,16 @@ def longest_of(settings: TrainingSettings, model: "PreTrainedModel") -> int | No
     return settings.max_length or context
 
 
-def prepare_environment(settings: UpdateSettings) -> None:
-    """Set what the libraries read when they are imported: no network, no noise, one GPU, all cores."""
+def prepare_environment(settings: UpdateSettings, logs: Path) -> None:
+    """Set what the libraries read when they are imported: no network, no noise, one GPU, all cores.
+
+    Args:
+        settings: how to train.
+        logs: where curves go that are to be shown.
+    """
     os.environ.update(
+        TENSORBOARD_LOGGING_DIR=str(logs),
+        TRACKIO_DIR=str(logs),
         HF_HUB_OFFLINE="1",
         HF_HUB_DISABLE_PROGRESS_BARS="1",
         TRANSFORMERS_VERBOSITY="error",

@@ -1,4 +1,5 @@
-"""What trainings ask for while they run: a worker names weights and a step, its parent answers with a file of rows.
+"""What trainings ask for while they run: a worker names weights and a step, its parent answers with a file of rows
+and with figures of the step, which are shown with the losses.
 
 Both ends are pipes of lines; a line is a JSON object. Where several trainings run together, the parent hears all that
 wait before it answers, so that their questions can be answered from one set of rollouts. A parent that fails closes the
@@ -12,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple, Self
 
-__all__ = ["Answer", "Answers", "Asker", "Feed", "Question", "serve"]
+__all__ = ["Answers", "Asker", "Feed", "Made", "Question", "serve"]
 
 
 class Question(NamedTuple):
@@ -24,9 +25,16 @@ class Question(NamedTuple):
     """A model or adapter directory: the weights that shall sample."""
 
 
-Answer = Callable[[Question], Path]
-"""Makes the rows of a step and says in which file they are."""
-Answers = Callable[[Mapping[str, Question]], Mapping[str, Path]]
+class Made(NamedTuple):
+    """What it is given."""
+
+    rows: Path
+    """A file."""
+    figures: Mapping[str, float]
+    """How the step went, by name."""
+
+
+Answers = Callable[[Mapping[str, Question]], Mapping[str, Made]]
 """Takes the questions of all workers that run, by their names, and answers one of them or more."""
 
 
@@ -38,7 +46,7 @@ class Feed:
         self._asks: IO[str] = os.fdopen(asks, "w", encoding="utf-8")
         self._hears: IO[str] = os.fdopen(hears, encoding="utf-8")
 
-    def ask(self, question: Question) -> Path:
+    def ask(self, question: Question) -> Made:
         """Wait for the rows of a step.
 
         Raises:
@@ -50,7 +58,8 @@ class Feed:
         line = self._hears.readline()
         if not line:
             raise EOFError("the process that rolls out has ended")
-        return Path(json.loads(line)["rows"])
+        told = json.loads(line)
+        return Made(Path(told["rows"]), told["figures"])
 
     def close(self) -> None:
         """Say that no more questions come."""
@@ -84,10 +93,11 @@ class Asker:
         told = json.loads(line)
         return Question(told["step"], Path(told["policy"]))
 
-    def tell(self, rows: Path) -> None:
+    def tell(self, made: Made) -> None:
         """Answer; a worker that has ended hears nothing."""
+        told = {"rows": str(made.rows), "figures": dict(made.figures)}
         try:
-            print(json.dumps({"rows": str(rows)}), file=self._answers, flush=True)
+            print(json.dumps(told), file=self._answers, flush=True)
         except BrokenPipeError:
             return
 
@@ -110,6 +120,6 @@ def serve(askers: Mapping[str, Asker], answers: Answers, ended: Callable[[str], 
             else:
                 waiting[name] = question
         if waiting:
-            for name, rows in answers(dict(waiting)).items():
+            for name, made in answers(dict(waiting)).items():
                 del waiting[name]
-                going[name].tell(rows)
+                going[name].tell(made)

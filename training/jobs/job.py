@@ -38,6 +38,11 @@ class TrainingJob(Data):
     digest: str
     """The hash of objective, base, adapter, rows, settings and lineage: the same job gives the same directory."""
 
+    @property
+    def logs(self) -> Path:
+        """Where the curves go that `report` asks for; they outlive the job."""
+        return Path(f"{self.out}-logs")
+
     @classmethod
     def of(
         cls,
@@ -61,7 +66,8 @@ class TrainingJob(Data):
             "objective": objective,
             "base": policy,
             "start": begun,
-            "settings": chosen,
+            # Who watches makes no other weights.
+            "settings": {name: value for name, value in chosen.items() if name != "report"},
             "lineage": lineage,
             "rows": dataset,
         }

@@ -18,13 +18,13 @@ from pydantic import JsonValue
 
 from tutelage.errors import MissingDependency, UserError
 from tutelage.training.dataset import write_rows
-from tutelage.training.jobs.feed import Answer, Answers, Question
+from tutelage.training.jobs.feed import Answers
 from tutelage.training.jobs.job import TrainingJob
 from tutelage.training.jobs.settings import UpdateSettings
 from tutelage.training.jobs.workers import run_workers
 from tutelage.training.objectives import objective_named
 
-__all__ = ["Training", "launch", "launch_together", "train"]
+__all__ = ["Training", "launch_together", "train"]
 
 
 class Training(NamedTuple):
@@ -68,40 +68,9 @@ def train(
         MissingDependency: TRL is not installed.
         EngineError: the training died.
     """
-    return launch(objective, base, dataset, out, settings, lineage=lineage, progress=progress)
-
-
-def launch(
-    objective: str,
-    base: str | Path,
-    dataset: Sequence[Mapping[str, Any]],
-    out: str | Path,
-    settings: UpdateSettings | None,
-    *,
-    lineage: Mapping[str, JsonValue] | None = None,
-    progress: bool = True,
-    answer: Answer | None = None,
-) -> Path:
-    """The same for a training that asks for rows while it runs; see `train`.
-
-    Args:
-        answer: makes the rows of a step.
-    """
-
-    def answers(asked: Mapping[str, Question]) -> dict[str, Path]:
-        assert answer is not None
-        return {name: answer(question) for name, question in asked.items()}
-
-    one = Training(Path(base), Path(out), settings)
-    launch_together(
-        objective,
-        {"": one},
-        dataset,
-        lineage=lineage,
-        progress=progress,
-        answers=None if answer is None else answers,
-    )
-    return one.out.absolute()
+    training = Training(Path(base), Path(out).absolute(), settings)
+    launch_together(objective, {"": training}, dataset, lineage=lineage, progress=progress)
+    return training.out
 
 
 def launch_together(
@@ -151,6 +120,10 @@ def _check_installed(settings: UpdateSettings) -> None:
     for package in needed:
         if find_spec(package) is None:
             raise MissingDependency(f"training needs the package {package!r}: pip install 'tutelage[train]'")
+    if settings.report != "none" and find_spec(settings.report) is None:
+        raise MissingDependency(
+            f"report={settings.report!r} needs the package of this name: pip install 'tutelage[{settings.report}]'"
+        )
 
 
 def _done(job: TrainingJob, target: Path) -> bool:

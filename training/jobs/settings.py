@@ -40,6 +40,8 @@ class UpdateSettings(Data):
     threads: Annotated[int, Field(gt=0)] | None = None
     """CPU threads; `None`: one a core that the process may use."""
     seed: int = 0
+    report: Literal["none", "tensorboard", "trackio"] = "none"
+    """Where the training's curves are shown while it runs; they are kept in `OUT-logs`."""
 
 
 class TrainingSettings(UpdateSettings):

@@ -64,7 +64,7 @@ def build(work: Path, job: TrainingJob, feed: Feed | None = None, *, quiet: bool
     """
     objective = objective_named(job.objective)
     settings = objective.settings.model_validate(job.settings)
-    prepare_environment(settings)
+    prepare_environment(settings, job.logs)
     import torch
     from transformers import AutoTokenizer
     from transformers.trainer_callback import PrinterCallback

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from tutelage.errors import EngineError, UserError
-from tutelage.training.jobs.feed import Answers, Asker, Question, serve
+from tutelage.training.jobs.feed import Answers, Asker, Made, Question, serve
 
 __all__ = ["run_workers"]
 
@@ -92,5 +92,5 @@ class Worker:
         )
 
 
-def _unasked(asked: Mapping[str, Question]) -> Mapping[str, Path]:
+def _unasked(asked: Mapping[str, Question]) -> Mapping[str, Made]:
     raise AssertionError(f"nobody makes rows for {asked}")

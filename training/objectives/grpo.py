@@ -7,6 +7,7 @@ before each step; its parent rolls out with them and answers with the rows.
 
 import copy
 import shutil
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,7 @@ def build(site: Site) -> Built:
         stages=stages,
         processing_class=site.tokenizer,
     )
+    source.tell = trainer.tell
     return Built(trainer, source.counts, partial(_report, stages))
 
 
@@ -97,6 +99,8 @@ class Source:
     ) -> None:
         """Take the weights that are trained, where to put copies of them, and what to tell of the time it takes."""
         self.counts: dict[str, int] = {"rows": 0, "tokens": 0, "learnt_tokens": 0}
+        self.tell: Callable[[Mapping[str, float]], None] = lambda figures: None
+        """Hears a step's figures."""
         self._feed, self._folder, self._base, self._model = feed, folder, base, model
         self._stages, self._adapter = stages, adapter
 
@@ -106,7 +110,9 @@ class Source:
         shutil.rmtree(self._folder, ignore_errors=True)
         policy = self._published(step) if step else self._first()
         self._stages.enter(step, "rollout")
-        rows = read_batch(self._feed.ask(Question(step, policy)))
+        made = self._feed.ask(Question(step, policy))
+        self.tell(made.figures)
+        rows = read_batch(made.rows)
         self.counts["rows"] += len(rows)
         self.counts["tokens"] += sum(len(row["prompt_ids"]) + len(row["completion_ids"]) for row in rows)
         self.counts["learnt_tokens"] += sum(int(row["completion_mask"].sum()) for row in rows)

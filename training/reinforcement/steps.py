@@ -13,7 +13,7 @@ from tutelage.graphs import rollout
 from tutelage.tools import Verifier
 from tutelage.traces import Run, Store
 from tutelage.training.curricula.curriculum import Curriculum, Result
-from tutelage.training.jobs.feed import Question
+from tutelage.training.jobs.feed import Made, Question
 from tutelage.training.reinforcement.batch import write_batch
 from tutelage.training.reinforcement.learners import Learner
 from tutelage.training.reinforcement.rewards import REWARD, Judged, Reward, judged, put
@@ -23,7 +23,7 @@ from tutelage.types import Task
 
 __all__ = ["Steps"]
 
-Made = dict[str, list[dict[str, Any]]]
+Rows = dict[str, list[dict[str, Any]]]
 """The rows of a step, by who learns from them."""
 
 
@@ -49,7 +49,7 @@ class Steps:
         self._done = 0
         self._stages = Stages()
 
-    def answers(self, asked: Mapping[str, Question]) -> dict[str, Path]:
+    def answers(self, asked: Mapping[str, Question]) -> dict[str, Made]:
         """Give rows to those who are at the earliest step: from the record, where others have gone on from it.
 
         Raises:
@@ -59,18 +59,18 @@ class Steps:
         due = {name: question for name, question in asked.items() if question.step == step}
         if len(due) < len(self._learners):
             return {name: self._recorded(name, question) for name, question in due.items()}
-        made = self._made(step, {name: question.policy for name, question in due.items()})
-        for name, rows in made.items():
-            write_batch(self._file(step, name), rows)
-        return {name: self._file(step, name) for name in due}
+        rows, figures = self._made(step, {name: question.policy for name, question in due.items()})
+        for name, own in rows.items():
+            write_batch(self._file(step, name), own)
+        return {name: Made(self._file(step, name), figures) for name in due}
 
-    def _made(self, step: int, policies: Mapping[str, Path]) -> Made:
-        """Roll out with the weights that the workers name."""
+    def _made(self, step: int, policies: Mapping[str, Path]) -> tuple[Rows, dict[str, float]]:
+        """Roll out with the weights that the workers name; give the rows, and figures of the step."""
         self._catch_up(step)
         self._stages.enter(step, "reload")
         for each in self._learners:
             each.model.reload(policies[each.name])
-        made: Made = {each.name: [] for each in self._learners}
+        made: Rows = {each.name: [] for each in self._learners}
         groups: set[str] = set()
         results: list[Result] = []
         for draw in range(self._settings.draws):
@@ -87,13 +87,14 @@ class Steps:
                 "to learn from; take tasks that sometimes fail and sometimes pass, or more samples"
             )
         self._stages.leave()
-        self._keep(step, results, made)
-        return made
+        figures = _figures(results, [row for own in made.values() for row in own], self._stages.of(step))
+        self._keep(step, results, figures)
+        return made, figures
 
     def _file(self, step: int, name: str) -> Path:
         return self._folder / f"step-{step:04}{f'.{name}' if name else ''}.rows"
 
-    def _recorded(self, name: str, question: Question) -> Path:
+    def _recorded(self, name: str, question: Question) -> Made:
         """The rows of a step that others have learnt from.
 
         Raises:
@@ -105,9 +106,9 @@ class Steps:
                 f"there is no {str(file)!r}, which the other adapters have learnt from; put the runs of this training "
                 "back, or give another out="
             )
-        return file
+        return Made(file, {})
 
-    def _drawn(self, step: int, draw: int) -> tuple[list[Result], Made]:
+    def _drawn(self, step: int, draw: int) -> tuple[list[Result], Rows]:
         """Roll out one draw of tasks, reward them, and give the results and the rows."""
         settings = self._settings
         drawn = self.curriculum.draw(self._tasks, settings.tasks, (settings.seed, step, draw))
@@ -177,21 +178,15 @@ class Steps:
                         f"{learner.model.engine.name}; build the graph with the models that are trained"
                     )
 
-    def _keep(self, step: int, results: Sequence[Result], made: Made) -> None:
+    def _keep(self, step: int, results: Sequence[Result], figures: Mapping[str, float]) -> None:
         """Tell the curriculum, and keep the step's figures in `steps.jsonl`."""
         self.curriculum.learn(results)
         self._done = step + 1
-        rows = [row for own in made.values() for row in own]
         policies = {each.name: each.model.policy for each in self._learners}
         told = {
             "step": step,
             "policy": policies.get("", policies),
-            "tasks": len(results),
-            "reward": sum(each.reward for each in results) / max(1, len(results)),
-            "passed": sum(each.passed for each in results) / max(1, len(results)),
-            "rows": len(rows),
-            "tokens": sum(len(row["completion_ids"]) for row in rows),
-            "seconds": self._stages.of(step),
+            **figures,
             "results": [each.model_dump(mode="json") for each in results],
         }
         with (self._folder / "steps.jsonl").open("a", encoding="utf-8") as stream:
@@ -212,6 +207,23 @@ class Steps:
         for before in range(self._done, step):
             self.curriculum.learn([Result.model_validate(each) for each in known[before]["results"]])
         self._done = step
+
+
+def _figures(
+    results: Sequence[Result], rows: Sequence[Mapping[str, Any]], seconds: Mapping[str, float]
+) -> dict[str, float]:
+    """How a step went, in numbers; a row's response is what is trained of it."""
+    learnt = [int(sum(row["completion_mask"])) for row in rows]
+    return {
+        "tasks": len(results),
+        "reward": sum(each.reward for each in results) / max(1, len(results)),
+        "passed": sum(each.passed for each in results) / max(1, len(results)),
+        "advantage": sum(each.advantage for each in results) / max(1, len(results)),
+        "rows": len(rows),
+        "tokens": sum(len(row["completion_ids"]) for row in rows),
+        "response_length": sum(learnt) / max(1, len(learnt)),
+        **{f"seconds/{stage}": value for stage, value in seconds.items()},
+    }
 
 
 def _results(found: Sequence[Judged], rewards: Mapping[str, Mapping[str, float]]) -> list[Result]:

@@ -74,6 +74,11 @@ class GraphGRPOTrainer(GRPOTrainer):
         self._of_step: int | None = None
         self._rows: list[Part] = []
 
+    def tell(self, figures: Mapping[str, float]) -> None:
+        """Log figures of a step with its losses."""
+        for name, value in figures.items():
+            self._metrics["train"][name].append(value)
+
     def training_step(
         self, model: torch.nn.Module, inputs: Any, num_items_in_batch: Any = None
     ) -> torch.Tensor:

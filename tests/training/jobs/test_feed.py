@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tutelage.training.jobs.feed import Asker, Feed, Question, serve
+from tutelage.training.jobs.feed import Asker, Feed, Made, Question, serve
 
 
 def worker(steps: Sequence[int], heard: list[str]) -> tuple[Asker, threading.Thread]:
@@ -15,7 +15,9 @@ def worker(steps: Sequence[int], heard: list[str]) -> tuple[Asker, threading.Thr
 
     def work() -> None:
         feed = Feed(asks, hears)
-        heard.extend(str(feed.ask(Question(step, Path(f"policy-{step}")))) for step in steps)
+        for step in steps:
+            made = feed.ask(Question(step, Path(f"policy-{step}")))
+            heard.append(f"{made.rows} {made.figures['step']}")
         feed.close()
 
     thread = threading.Thread(target=work)
@@ -30,17 +32,18 @@ def test_all_who_wait_are_heard_before_any_is_answered() -> None:
     ended: list[str] = []
     workers = {"ahead": worker([2, 3], heard["ahead"]), "behind": worker([1, 2, 3], heard["behind"])}
 
-    def answers(questions: Mapping[str, Question]) -> dict[str, Path]:
+    def answers(questions: Mapping[str, Question]) -> dict[str, Made]:
         asked.append({name: question.step for name, question in questions.items()})
         step = min(question.step for question in questions.values())
-        return {name: Path(f"{name}-{step}") for name, question in questions.items() if question.step == step}
+        due = [name for name, question in questions.items() if question.step == step]
+        return {name: Made(Path(name), {"step": step}) for name in due}
 
     serve({name: asker for name, (asker, _) in workers.items()}, answers, ended.append)
     for asker, thread in workers.values():
         thread.join()
         asker.__exit__()
     assert asked == [{"ahead": 2, "behind": 1}, {"ahead": 2, "behind": 2}, {"ahead": 3, "behind": 3}]
-    assert heard == {"ahead": ["ahead-2", "ahead-3"], "behind": ["behind-1", "behind-2", "behind-3"]}
+    assert heard == {"ahead": ["ahead 2", "ahead 3"], "behind": ["behind 1", "behind 2", "behind 3"]}
     assert sorted(ended) == ["ahead", "behind"]
 
 

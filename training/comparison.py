@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tutelage.errors import UserError
 from tutelage.tools import Verifier
+from tutelage.tools.naming import verifier_named
 from tutelage.traces import Run
 from tutelage.training.evaluation import Evaluation, evaluate
 from tutelage.training.statistics import Interval, bootstrap_mean, mcnemar, newcombe, sign_flip
@@ -124,7 +125,7 @@ def compare(
     known = None if tasks is None else list(tasks)
     if not known and any(_is_model(side) for side in (a, b)):
         raise UserError("comparing models needs tasks for them to solve: compare(a, b, tasks)")
-    judge = verifier or (_default_verifier(known) if known and (_is_model(a) or _is_model(b)) else None)
+    judge = verifier or (verifier_named(None, known) if known and (_is_model(a) or _is_model(b)) else None)
 
     def solved(model: "ChatModel", name: str) -> Evaluation:
         assert known is not None and judge is not None
@@ -181,12 +182,6 @@ def _evaluated(
                 with borrowed(lender, side) as model:
                     found[at] = solved(model, str(side))
     return [found[0], found[1]]
-
-
-def _default_verifier(tasks: Sequence[Task]) -> Verifier:
-    from tutelage.tools import FAMILIES, family_answer, math_answer
-
-    return family_answer if all(task.family in FAMILIES for task in tasks) else math_answer
 
 
 def _paired(kind: type[Comparison], before: Evaluation, after: Evaluation, unpaired: int) -> Comparison:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tutelage.agents import scripted
-from tutelage.cli.options import verifier_of
 from tutelage.errors import UserError
 from tutelage.graphs import one_shot, rollout
 from tutelage.tools import RewardModel, StepRewardModel, Verifier
+from tutelage.tools.naming import verifier_named
 from tutelage.types import Task
 
 pytestmark = pytest.mark.slow
@@ -196,8 +196,8 @@ def test_a_rollout_is_judged_and_its_run_knows_the_weights(outcome: Path, tmp_pa
 
 
 def test_the_command_names_them_by_their_directories(outcome: Path, process: Path) -> None:
-    assert verifier_of(f"reward:{outcome}", []) == RewardModel(str(outcome))
-    assert verifier_of(f"prm:{process}", []) == StepRewardModel(str(process))
+    assert verifier_named(f"reward:{outcome}", []) == RewardModel(str(outcome))
+    assert verifier_named(f"prm:{process}", []) == StepRewardModel(str(process))
 
 
 Make = Callable[[Path], object]
@@ -214,7 +214,7 @@ Make = Callable[[Path], object]
         (lambda outcome: RewardModel(outcome, threshold=0), "threshold is 0"),
         (lambda outcome: RewardModel(outcome, batch_size=0), "batch_size is 0"),
         (lambda outcome: StepRewardModel(outcome, value="mean"), "value is 'mean'"),  # type: ignore[arg-type]
-        (lambda outcome: verifier_of("prm:nowhere", []), "there is no model in 'nowhere'"),
+        (lambda outcome: verifier_named("prm:nowhere", []), "there is no model in 'nowhere'"),
     ],
 )
 def test_what_cannot_judge_is_refused_at_once(outcome: Path, make: Make, said: str) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tutelage.errors import UserError
+from tutelage.tools.naming import verifier_named
 from tutelage.training.objectives.loading import load_base
 from tutelage.training.objectives.objective import Built, Objective, Site
 from tutelage.training.objectives.on_policy import ids_of, roomy, sampling_arguments
@@ -21,7 +22,8 @@ from tutelage.training.objectives.self_distillation import (
     silence,
     teacher_arguments,
 )
-from tutelage.training.objectives.verdicts import VerifierReward, packed_tasks, verifier_named
+from tutelage.training.objectives.verdicts import VerifierReward, packed_tasks
+from tutelage.types import Task
 
 __all__ = ["SDPO", "SdpoSettings"]
 
@@ -49,7 +51,7 @@ def build(site: Site) -> Built:
     if settings.top_k is None and settings.alpha != 1:
         raise UserError(f"alpha={settings.alpha!r} compares several tokens; give top_k, or alpha=1")
     tasks = packed_tasks(site.rows)
-    verifier = verifier_named(settings.verifier, tasks)
+    verifier = verifier_named(settings.verifier, map(Task.model_validate_json, tasks))
     silence()
     from datasets import Dataset  # type: ignore[import-untyped]
     from trl.experimental.sdpo import SDPOConfig, SDPOTrainer

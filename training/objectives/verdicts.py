@@ -1,21 +1,17 @@
-"""Rewards by a verifier: found by its name, asked about each sample, with the task in the row's column `task`.
+"""Rewards by a verifier that is asked about each sample, with the task in the row's column `task`.
 
 A verifier needs the problem, the reference, the family, so the row holds the whole task. Not covered: rewards of turns
 in a graph (`tutelage.training.reinforcement`).
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
-from tutelage import tools
 from tutelage.errors import UserError
-from tutelage.nearest import known_names
 from tutelage.tools import Verifier
 from tutelage.types import Task
 
-__all__ = ["VerifierReward", "packed_tasks", "verifier_named"]
+__all__ = ["VerifierReward", "packed_tasks"]
 
 
 def packed_tasks(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -36,42 +32,6 @@ def packed_tasks(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             ) from None
         packed.append(task.model_dump_json())
     return packed
-
-
-def verifier_named(name: str | None, tasks: Sequence[str]) -> Verifier:
-    """Find a verifier.
-
-    Args:
-        name: one of `tutelage.tools`, or MODULE:ATTRIBUTE; `None`: the families' own check where all tasks are of a
-            family, else `math_answer`.
-        tasks: what it will judge, packed.
-
-    Raises:
-        UserError: there is none of this name, or what is there is no verifier.
-    """
-    if name is None:
-        families = {json.loads(task)["family"] for task in tasks}
-        return tools.family_answer if families <= tools.FAMILIES.keys() else tools.math_answer
-    known = [each for each in tools.__all__ if _is_verifier(getattr(tools, each))]
-    if name in known:
-        found: Verifier = getattr(tools, name)
-        return found
-    module, _, attribute = name.partition(":")
-    if not attribute:
-        raise UserError(
-            f"there is no verifier {name!r}, {known_names(name, known)}; or give MODULE:ATTRIBUTE"
-        )
-    try:
-        given = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as problem:
-        raise UserError(f"the verifier {name!r} cannot be loaded: {problem}") from None
-    if not _is_verifier(given):
-        raise UserError(f"{name!r} is no verifier; it needs a name, answer() and score()")
-    return given  # type: ignore[no-any-return]
-
-
-def _is_verifier(value: object) -> bool:
-    return isinstance(value, Verifier) and not isinstance(value, type)
 
 
 class VerifierReward:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from tutelage.cli.graphs import METHODS, Dials, Plan, Setting, planned
 from tutelage.cli.models import model_of
-from tutelage.cli.options import pairs_of, verifier_of
+from tutelage.cli.options import pairs_of
 from tutelage.cli.subjects import engine_for, stored_evaluation
 from tutelage.errors import UserError
 from tutelage.nearest import near
+from tutelage.tools.naming import verifier_named
 from tutelage.types import Sampling, Task
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Asked:
         with ExitStack() as stack:
             run = stack.enter_context(Run.open(path))
             name = name_of(run, run.scores(subject="rollout"), self.verifier)
-            judge = verifier_of(name, ())
+            judge = verifier_named(name, ())
             model = None
             if self.model is not None:
                 model = stack.enter_context(model_of(self.model, self.settings, self.sampling))
@@ -108,7 +109,7 @@ class Asked:
             raise UserError(f"{self.subject!r} is a model itself; --model and --dial are for graphs")
         origin = Origin.of(path) if path.is_dir() else None
         spec = (self.model or "embedded") if plan else engine_for(path) if path.is_dir() else self.subject
-        judge = verifier_of(self.verifier, self.tasks)
+        judge = verifier_named(self.verifier, self.tasks)
         with model_of(spec, self.settings, self.sampling) as model:
             subject: Any = model
             if plan is not None:

@@ -10,8 +10,9 @@ import click
 
 from tutelage.cli.graphs import METHODS, SCORERS, Setting, planned
 from tutelage.cli.models import model_of, say_loading
-from tutelage.cli.options import engine_options, sampling_of, verifier_of
+from tutelage.cli.options import engine_options, sampling_of
 from tutelage.errors import UserError
+from tutelage.tools.naming import verifier_named
 from tutelage.types import Sampling
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _opened(
     subject = subject_of(text, rollout, task_id, store)
     setup = _setup(words).over(subject.setup)
     given = [task for task in (subject.task, subject.judged) if task is not None]
-    judge = verifier_of(setup.verifier, given)
+    judge = verifier_named(setup.verifier, given)
     known = all(task.reference is not None or task.family for task in given)
     plan = planned(setup.graph or _needed(subject), setup.dials)
     sampling = None if setup.sampling is None else Sampling.model_validate(setup.sampling)

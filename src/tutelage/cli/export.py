@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tutelage.cli.formats import print_formats
-from tutelage.cli.options import OBJECT, as_json, load_object, pairs_of, print_json
+from tutelage.cli.options import OBJECT, as_json, pairs_of, print_json
 from tutelage.cli.output import echo
 from tutelage.errors import UserError
+from tutelage.objects import load_object
 from tutelage.printable import printable
 
 if TYPE_CHECKING:

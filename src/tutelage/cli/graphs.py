@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tutelage.cli.options import load_object
 from tutelage.errors import UserError
 from tutelage.nearest import near
+from tutelage.objects import load_object
 from tutelage.types import Task
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from tutelage.cli.options import (
     sampling_of,
     settings_of,
     tasks_of,
-    verifier_of,
 )
 from tutelage.cli.output import echo
 from tutelage.errors import UserError
+from tutelage.tools.naming import verifier_named
 from tutelage.types import Task
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def _improved(tasks: list[Task], development: list[Task], out: Path, given: dict
     from tutelage.training import OwnReviewer, improve
 
     others = [] if given["others"] is None else tasks_of(given["others"])
-    judge = verifier_of(given["verifier"], [*tasks, *development, *others])
-    proxy = None if given["proxy"] in (None, REVIEWER) else verifier_of(given["proxy"], tasks)
+    judge = verifier_named(given["verifier"], [*tasks, *development, *others])
+    proxy = None if given["proxy"] in (None, REVIEWER) else verifier_named(given["proxy"], tasks)
     settings = _settings(given)
     scale = given["scale"] or _recorded_scale(out)
     dials = Dials(given["samples"], given["rounds"], given["scorer"], scale)

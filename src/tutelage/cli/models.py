@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tutelage.cli.options import OBJECT, load_object, pairs_of
+from tutelage.cli.options import OBJECT, pairs_of
 from tutelage.cli.output import echo
 from tutelage.errors import UserError
 from tutelage.nearest import near
+from tutelage.objects import load_object
 from tutelage.printable import printable
 from tutelage.types import Sampling
 

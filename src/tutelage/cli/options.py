@@ -1,14 +1,10 @@
 """What several commands share: options, and how their texts become tasks, verifiers and settings."""
 
-import importlib
-import importlib.util
 import json
 import math
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 import click
@@ -16,11 +12,11 @@ from pydantic import BaseModel, ValidationError
 
 from tutelage.cli.output import echo, escaped_json
 from tutelage.errors import UserError
-from tutelage.nearest import near
+from tutelage.tools.naming import READY
 from tutelage.types import Sampling, Task
 
 if TYPE_CHECKING:
-    from tutelage.tools import Split, Verifier
+    from tutelage.tools import Split
 
 __all__ = [
     "as_json",
@@ -28,14 +24,12 @@ __all__ = [
     "engine_options",
     "exists",
     "judging_options",
-    "load_object",
     "pairs_of",
     "part_of",
     "print_json",
     "sampling_of",
     "settings_of",
     "tasks_of",
-    "verifier_of",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -45,7 +39,6 @@ LONGEST = 120
 """Characters of a text that a message shows."""
 SPLITS = ("train", "dev", "heldout")
 OBJECT = re.compile(r".+:[A-Za-z_]\w*")
-VERIFIERS = ("exact", "numeric", "math_answer", "step_checker", "family_answer")
 
 
 def as_json(command: Command) -> Command:
@@ -106,7 +99,7 @@ def judging_options(command: Command) -> Command:
         click.option(
             "--verifier",
             metavar="NAME",
-            help=f"{', '.join(VERIFIERS)}, reward:DIR, prm:DIR, or MODULE:ATTRIBUTE. "
+            help=f"{', '.join(READY)}, reward:DIR, prm:DIR, or MODULE:ATTRIBUTE. "
             "[default: family_answer, else math_answer]",
         ),
     ):
@@ -148,70 +141,6 @@ def exists(text: str) -> bool:
         return Path(text).exists()
     except OSError:
         return False
-
-
-def verifier_of(name: str | None, tasks: Sequence[Task]) -> "Verifier":
-    """The verifier of a name; without one the families' own check, else `math_answer`.
-
-    Raises:
-        UserError: there is none of this name, or what is there is no verifier.
-    """
-    from tutelage import tools
-    from tutelage.tools.reward_models import reward_model_of
-
-    if name is None:
-        known = all(task.family in tools.FAMILIES for task in tasks)
-        return tools.family_answer if known else tools.math_answer
-    found: Any = getattr(tools, name) if name in VERIFIERS else reward_model_of(name)
-    if found is None and ":" in name:
-        found = load_object(name)
-    elif found is None:
-        raise UserError(
-            f"unknown verifier {name!r}{near(name, VERIFIERS)}; known are {', '.join(VERIFIERS)}, "
-            "reward:DIR and prm:DIR, or give MODULE:ATTRIBUTE"
-        )
-    if not isinstance(found, tools.Verifier):
-        raise UserError(f"{name!r} is no verifier; it needs a name, answer() and score()")
-    return found
-
-
-def load_object(text: str) -> Any:
-    """What MODULE:ATTRIBUTE names; the working directory's modules are found, and FILE.py:ATTRIBUTE too.
-
-    Raises:
-        UserError: there is none, or the module fails when it is imported.
-    """
-    place, _, attribute = text.rpartition(":")
-    if not place or not attribute.isidentifier():
-        raise UserError(f"{text!r} is not MODULE:ATTRIBUTE")
-    if place.endswith(".py") and not Path(place).is_file():
-        beside = [str(each) for each in Path(place).parent.glob("*.py")]
-        raise UserError(f"{text!r}: there is no file {place!r}{near(str(Path(place)), beside)}")
-    try:
-        loaded = _module_of_file(Path(place)) if place.endswith(".py") else _module(place)
-    except Exception as error:
-        raise UserError(f"{text!r}: importing {place!r} fails: {type(error).__name__}: {error}") from error
-    if not hasattr(loaded, attribute):
-        public = [each for each in vars(loaded) if not each.startswith("_")]
-        raise UserError(f"{text!r}: {place!r} has no {attribute!r}{near(attribute, public)}")
-    return getattr(loaded, attribute)
-
-
-def _module(name: str) -> ModuleType:
-    """A module, also one of the working directory; that comes last, so that it hides no installed package."""
-    sys.path.append(str(Path.cwd()))
-    return importlib.import_module(name)
-
-
-def _module_of_file(path: Path) -> ModuleType:
-    """A file as a module; its neighbours can be imported by it."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.path.append(str(path.resolve().parent))
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def sampling_of(temperature: float | None, top_p: float | None, max_tokens: int | None) -> Sampling | None:

@@ -10,18 +10,11 @@ import click
 
 from tutelage.cli.graphs import METHODS, SCORERS, Dials, Setting, planned
 from tutelage.cli.models import model_of
-from tutelage.cli.options import (
-    as_json,
-    engine_options,
-    judging_options,
-    print_json,
-    sampling_of,
-    tasks_of,
-    verifier_of,
-)
+from tutelage.cli.options import as_json, engine_options, judging_options, print_json, sampling_of, tasks_of
 from tutelage.cli.output import echo
 from tutelage.cli.reporting import report_of
 from tutelage.printable import printable
+from tutelage.tools.naming import verifier_named
 
 if TYPE_CHECKING:
     from tutelage.traces import Run
@@ -75,7 +68,7 @@ def command(
     from tutelage.graphs import rollout
 
     given = tasks_of(tasks)
-    judge = verifier_of(verifier, given)
+    judge = verifier_named(verifier, given)
     directory = store or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     dials = Dials(samples=samples, rounds=rounds, scorer=scorer, scale=scale)
     plan = planned(graph, dials)

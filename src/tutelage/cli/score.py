@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import VERIFIERS, as_json, print_json, verifier_of
+from tutelage.cli.options import as_json, print_json
 from tutelage.cli.output import echo
 from tutelage.cli.reporting import report_of
+from tutelage.tools.naming import READY, verifier_named
 
 __all__ = ["command"]
 
@@ -23,7 +24,7 @@ EVERY = 0.5
     "--verifier",
     metavar="NAME",
     required=True,
-    help=f"{', '.join(VERIFIERS)}, reward:DIR, prm:DIR, or MODULE:ATTRIBUTE or FILE.py:ATTRIBUTE.",
+    help=f"{', '.join(READY)}, reward:DIR, prm:DIR, or MODULE:ATTRIBUTE or FILE.py:ATTRIBUTE.",
 )
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @as_json
@@ -36,7 +37,7 @@ def command(run: Path, verifier: str, quiet: bool, json_: bool) -> None:
     """
     from tutelage.graphs.rescoring import rescore
 
-    judge = verifier_of(verifier, [])
+    judge = verifier_named(verifier, [])
     with rescore(run, judge, progress=None if quiet else Progress()) as scored:
         numbers: dict[str, Any] = {"path": str(run), "verifier": judge.name, **scored.summary()}
         if json_:

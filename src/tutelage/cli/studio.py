@@ -14,10 +14,11 @@ import click
 
 from tutelage.cli.graphs import METHODS, SCORERS, Setting, planned
 from tutelage.cli.models import check_model, model_of
-from tutelage.cli.options import as_json, engine_options, print_json, sampling_of, verifier_of
+from tutelage.cli.options import as_json, engine_options, print_json, sampling_of
 from tutelage.cli.output import echo
 from tutelage.errors import UserError
 from tutelage.printable import printable
+from tutelage.tools.naming import verifier_named
 from tutelage.types import Sampling
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ class Starter:
             where = str(subject.run or subject.store)
             raise UserError(f"the record of {where!r} does not say which graph made it; start with --graph")
         given = [] if subject.task is None else [subject.task]
-        judge = verifier_of(setup.verifier, given)
+        judge = verifier_named(setup.verifier, given)
         plan = planned(setup.graph or GRAPH, setup.dials)
         model = self._model(setup, late=subject.task is None)
         graph = plan(Setting(model, judge, given, setup.dials, subject.store))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tutelage.cli.models import model_of
-from tutelage.cli.options import verifier_of
 from tutelage.errors import UserError
+from tutelage.tools.naming import verifier_named
 from tutelage.types import Sampling, Task
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Judging:
         if self.tasks is None:
             raise UserError(f"{subject!r} is no run's directory, and a model needs TASKS to solve")
         spec = engine_for(path) if path.is_dir() else subject
-        judge = verifier_of(self.verifier, self.tasks)
+        judge = verifier_named(self.verifier, self.tasks)
         with model_of(spec, self.settings, self.sampling) as model:
             return evaluate(
                 model,

@@ -19,11 +19,11 @@ from tutelage.cli.options import (
     sampling_of,
     settings_of,
     tasks_of,
-    verifier_of,
 )
 from tutelage.cli.output import echo
 from tutelage.cli.tables import bold
 from tutelage.errors import UserError
+from tutelage.tools.naming import verifier_named
 
 if TYPE_CHECKING:
     from tutelage.training import Objective
@@ -157,7 +157,7 @@ def _reinforced(data: str, out: Path, settings: Any, rollouts: Mapping[str, Any]
     from tutelage.training import reinforce
 
     tasks = tasks_of(data)
-    judge = verifier_of(rollouts["verifier"], tasks)
+    judge = verifier_named(rollouts["verifier"], tasks)
     dials = Dials(rounds=rollouts["rounds"])
     plan = planned(rollouts["graph"] or "one_shot", dials)
     sampling = sampling_of(rollouts["temperature"], rollouts["top_p"], rollouts["max_tokens"])

@@ -21,13 +21,13 @@ from langchain_core.messages import AIMessage
 from tutelage.agents import ChatModel
 from tutelage.cli.graphs import Dials, Plan, Setting, planned
 from tutelage.cli.models import model_of
-from tutelage.cli.options import verifier_of
 from tutelage.cli.subjects import engine_for
 from tutelage.errors import UserError
 from tutelage.graphs.batch import STEPS, told
 from tutelage.graphs.compiled import check_end, compiled, graph_settings, input_keys
 from tutelage.graphs.outcome import plain_state
 from tutelage.graphs.state import initial_state, solution_in
+from tutelage.tools.naming import verifier_named
 from tutelage.traces import Run, Store, Turn, recording
 from tutelage.types import Sampling, Task
 
@@ -94,7 +94,7 @@ class Subject:
         plan = _plan(given)
         store = _free(given.pop("store", None))
         sampling = Sampling.model_validate({name: given.pop(name) for name in SAMPLING if name in given})
-        judge = verifier_of(given.pop("verifier", None), ())
+        judge = verifier_named(given.pop("verifier", None), ())
         dials = Dials(**{name: given.pop(name) for name in DIALS if name in given})
         given.pop("graph", None)
         if Path(spec).is_dir():

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tutelage.agents import Prompt
-from tutelage.cli.options import verifier_of
 from tutelage.errors import UserError
+from tutelage.tools.naming import verifier_named
 from tutelage.types import Sampling, Task
 
 __all__ = ["write_task_files"]
@@ -78,7 +78,7 @@ def write_task_files(
     """
     if not tasks or not re.fullmatch(r"[A-Za-z]\w*", name):
         raise UserError(f"give at least one task, and a name of letters, digits and _, not {name!r}")
-    judge = verifier_of(verifier, tasks)
+    judge = verifier_named(verifier, tasks)
     if judge.score(tasks[0], "").passed is None:
         raise UserError(f"verifier {judge.name!r} does not say whether an answer is right; give another")
     place = Path(folder).resolve()

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from tutelage.cli.options import verifier_of
 from tutelage.errors import UserError
 from tutelage.tools import Verifier
+from tutelage.tools.naming import verifier_named
 from tutelage.types import Score, Task
 
 __all__ = ["answer_in", "lm_eval_results", "verdict"]
@@ -45,4 +45,4 @@ def answer_in(row: Mapping[str, Any], solution: str) -> str | None:
 
 @cache
 def _verifier(name: str) -> Verifier:
-    return verifier_of(name, ())
+    return verifier_named(name, ())

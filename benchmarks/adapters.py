@@ -91,8 +91,8 @@ def _of_seed(args: argparse.Namespace, exam: Sequence[Task], folder: Path, seed:
             _speed(base, args.quick),
         )
         before = _speed_of(base.with_adapter("solver"), base, args.quick)
-    with connect(f"{args.engine}:{merged}", sampling=SAMPLING, seed=seed) as model:
-        told = paired(solver, _solved(model, exam, folder / "solver-merged"))
+        base.reload(merged)
+        told = paired(solver, _solved(base, exam, folder / "solver-merged"))
     return {
         **found,
         "throughput": speed,

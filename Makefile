@@ -9,10 +9,10 @@ PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope
 export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup consumers harnesses browser page demo test quick lint docs bench model clean
+.PHONY: help setup consumers harnesses browser page demo test quick lint docs bench model reference-curves clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv with the pinned requirements for this machine
 	@scripts/setup.sh $(REQUIREMENTS)
@@ -49,6 +49,9 @@ bench: setup ## Run a benchmark: make bench NAME=grader ARGS="..." (without NAME
 
 model: setup ## Train the embedded model anew (an hour on two cores)
 	@$(BIN)/python -m tutelage.training.embedded
+
+reference-curves: setup ## Make the stored training curves anew, after an objective was changed on purpose
+	@PYTHONPATH=. $(BIN)/python -m tests.training.reference_curves.curves --write >/dev/null
 
 clean: ## Remove caches and builds; .venv and runs/ stay
 	@rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks src/*.egg-info

@@ -58,7 +58,8 @@ def trackio() -> Mapping[str, list[tuple[int, float]]]:
     for row in SQLiteStorage.get_logs("tutelage", "tiny"):
         for name, value in row.items():
             if isinstance(value, int | float):
-                curves.setdefault(name, []).append((row["step"], value))
+                # Its own steps count log calls.
+                curves.setdefault(name, []).append((row["train/global_step"], value))
     return curves
 
 

@@ -29,8 +29,8 @@ Curves = Mapping[str, Sequence[float]]
 
 
 def trained(names: Sequence[str]) -> dict[str, Curves]:
-    command = [sys.executable, str(HERE / "curves.py"), *names]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-m", "tests.training.reference_curves.curves", *names]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parents[2])
     assert done.returncode == 0, done.stderr[-4000:]
     found: dict[str, Curves] = json.loads(done.stdout.splitlines()[-1])
     return found

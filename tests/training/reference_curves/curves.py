@@ -18,7 +18,7 @@ from tests.training.reference_curves.trainings import MISTAKES, TRAININGS, Train
 
 from tutelage.agents import embedded_directory
 from tutelage.training import OBJECTIVES, write_rows
-from tutelage.training.jobs.feed import Feed, Made, serve
+from tutelage.training.jobs.feed import Asker, Feed, Made, Question, serve
 from tutelage.training.jobs.job import TrainingJob
 from tutelage.training.jobs.worker import build
 from tutelage.training.reinforcement.batch import write_batch
@@ -65,7 +65,11 @@ def _feed(training: Training, work: Path) -> Feed | None:
     write_batch(file, training.batch)
     questions, asks = os.pipe()
     hears, answers = os.pipe()
-    told = (questions, answers, lambda question: Made(file, {"step": question.step}))
+
+    def given(asked: Mapping[str, Question]) -> dict[str, Made]:
+        return {name: Made(file, {"step": question.step}) for name, question in asked.items()}
+
+    told = ({"": Asker(questions, answers)}, given, lambda name: None)
     threading.Thread(target=serve, args=told, daemon=True).start()
     return Feed(asks, hears)
 

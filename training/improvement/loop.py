@@ -95,7 +95,7 @@ def improve(
         progress,
     )
     plan.check()
-    folder = Path(out)
+    folder = Path(out).absolute()
     rounds = Rounds(plan, folder)
     board = Leaderboard(folder)
     base = rounds.begin(local_directory(model), model.policy, {each.policy for each in board.versions})

@@ -1,4 +1,5 @@
 import os
+import signal
 import re
 import sys
 import time
@@ -128,7 +129,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield begin
     for each in started:
-        each.child.close(force=True)
+        if each.child.isalive():
+            each.child.kill(signal.SIGKILL)
+            each.child.wait()
+        each.child.close()
 
 
 def test_a_person_steps_completes_repeats_and_leaves(start: Start) -> None:

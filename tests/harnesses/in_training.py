@@ -56,10 +56,11 @@ def trackio() -> Mapping[str, list[tuple[int, float]]]:
 
     curves: dict[str, list[tuple[int, float]]] = {}
     for row in SQLiteStorage.get_logs("tutelage", "tiny"):
-        for name, value in row.items():
+        # Its own steps count log calls; rows without the trainer's are none of its curves.
+        step = row.get("train/global_step")
+        for name, value in row.items() if step is not None else ():
             if isinstance(value, int | float):
-                # Its own steps count log calls.
-                curves.setdefault(name, []).append((row["train/global_step"], value))
+                curves.setdefault(name, []).append((step, value))
     return curves
 
 

@@ -1,6 +1,6 @@
 import os
-import signal
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping

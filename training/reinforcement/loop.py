@@ -47,7 +47,8 @@ def reinforce(
     """Train the policy that speaks in a graph by its own rollouts.
 
     Args:
-        graph: any graph whose roles speak by `model`; roles that speak by another model are never trained.
+        graph: any graph whose roles speak by `model`; what other weights say is never trained. Another engine that
+            holds the same weights at the first step must be left out by `settings.roles`.
         model: the policy, on an engine that can reload its weights, and has the trained ones afterwards; of an adapter
             (`ChatModel.with_adapter`) the adapter is trained, and the base stays. Or models of adapters of one engine by
             role: each adapter learns from its own roles' turns, all from the same rollouts.

@@ -106,8 +106,7 @@ class TokenScorer:
         """
         scored: list[list[float]] = [[] for _ in pairs]
         for index, rows in self._distributions(pairs):
-            chosen = self._torch.tensor(list(pairs[index][1]), device=rows.device)
-            scored[index] = rows.gather(1, chosen[:, None]).squeeze(1).tolist()
+            scored[index] = self._chosen(rows, pairs[index]).tolist()
         return scored
 
     def top_k_of(self, pairs: Sequence[Pair], k: int) -> list[TopK]:
@@ -145,11 +144,15 @@ class TokenScorer:
         """
         graded: list[list[Graded]] = [[] for _ in pairs]
         for index, rows in self._distributions(pairs):
-            chosen = self._torch.tensor(list(pairs[index][1]), device=rows.device)
-            values = rows.gather(1, chosen[:, None]).squeeze(1)
+            values = self._chosen(rows, pairs[index])
             best = values >= rows.max(dim=1).values
             graded[index] = [Graded(*each) for each in zip(values.tolist(), best.tolist(), strict=True)]
         return graded
+
+    def _chosen(self, rows: Any, pair: Pair) -> Any:
+        """Of rows of log-probabilities, those of a completion's own tokens."""
+        ids = self._torch.tensor(list(pair[1]), device=rows.device)
+        return rows.gather(1, ids[:, None]).squeeze(1)
 
     def _distributions(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Any]]:
         """Pairs by their index, each with a (completion tokens, vocabulary) tensor of log-probabilities."""

@@ -9,7 +9,6 @@ how many tasks it solves at once beside the adapter, and its tokens/s over the a
 """
 
 import argparse
-import resource
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,13 +17,13 @@ from typing import Any
 
 from benchmarks.adapting.roles import ROLES, recorded, solve_review_refine, trained
 from benchmarks.adapting.throughput import ratio
+from benchmarks.processor import processor_seconds
 from benchmarks.storytelling.exam import described, paired
 from tutelage.agents import ChatModel, Prompt, connect, embedded_directory
 from tutelage.graphs import one_shot, rollout
 from tutelage.tools import step_checker
-from tutelage.tools.families import make_tasks
 from tutelage.training import merge_adapter, wilson
-from tutelage.training.embedded.heldout import MIDDLING, SAMPLING, heldout_tasks, training_tasks
+from tutelage.training.embedded.heldout import SAMPLING, development_tasks, heldout_tasks, training_tasks
 from tutelage.types import Task
 
 __all__ = ["configure", "render", "run"]
@@ -50,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Train the adapters, and examine the graph with and without them."""
     per_family = 2 if args.quick else HELDOUT
-    exam = heldout_tasks(per_family) if not args.development else _development(per_family)
+    exam = development_tasks(per_family) if args.development else heldout_tasks(per_family)
     folder = args.out / "quick" if args.quick else args.out
     seeds = []
     for seed in range(1 if args.quick else args.seeds):
@@ -68,22 +67,14 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _development(per_family: int) -> list[Task]:
-    return [
-        task
-        for family, difficulty in MIDDLING.items()
-        for task in make_tasks(family, difficulty, per_family, seed=0, split="dev")
-    ]
-
-
 def _of_seed(args: argparse.Namespace, exam: Sequence[Task], folder: Path, seed: int) -> dict[str, Any]:
-    used, spec = _processor(), f"{args.engine}:{args.base}"
+    used, spec = processor_seconds(), f"{args.engine}:{args.base}"
     with connect(spec, sampling=SAMPLING, seed=seed) as model:
         tasks = training_tasks(4 if args.quick else TRAINING, seed)
         lesson = recorded(model, tasks, step_checker, 6 if args.quick else SAMPLES, folder / "lesson")
     adapters = trained(lesson, args.base, folder / "adapters", seed)
     merged = merge_adapter(args.base, adapters["solver"], folder / "merged")
-    minutes = (_processor() - used) / 60
+    minutes = (processor_seconds() - used) / 60
     with connect(spec, sampling=SAMPLING, seed=seed, adapters=adapters) as base:
         found = _examined(base, exam, folder)
         solver, speed = (
@@ -148,12 +139,6 @@ def _prompts(quick: bool) -> list[str]:
     prompt = Prompt.load("solver")
     tasks = training_tasks(4 if quick else BATCH // 3, 99)
     return [prompt.render(problem=task.problem) for task in tasks]
-
-
-def _processor() -> float:
-    """Seconds that this process and the children that ended have computed."""
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(each.ru_utime + each.ru_stime for each in map(resource.getrusage, kinds))
 
 
 def render(result: Mapping[str, Any]) -> str:

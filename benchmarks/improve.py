@@ -17,11 +17,11 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.improving.campaign import killed
-from benchmarks.improving.recipe import Size, development_tasks, improved
+from benchmarks.improving.recipe import Size, improved
 from tutelage.agents import connect
 from tutelage.tools import family_answer
 from tutelage.training import Evaluation, bootstrap_mean, evaluate, sign_flip
-from tutelage.training.embedded.heldout import SAMPLING, heldout_tasks
+from tutelage.training.embedded.heldout import SAMPLING, development_tasks, heldout_tasks
 
 __all__ = ["configure", "render", "run"]
 

@@ -2,38 +2,38 @@
 
     python -m benchmarks objectives [--only sft,grpo] [--seeds 3] [--quick]
 
-Every seed has an engine, training tasks and a recorded run of its own; all objectives start from the same weights; the
+Every seed has an engine, training tasks and recorded runs of its own; all objectives start from the same weights; the
 held-out tasks are the same. What solves is examined by one shot, what judges by choosing among eight samples of the
-untrained model. Minutes are processor minutes of this process and of the training, without the engine's.
-Targets: p < 0.01 on 1,000 tasks, 20 minutes. `--out` keeps the runs, and the same folder continues.
+untrained model. Minutes are of all processors, of training, sampling and engine, without the recorded runs, which are
+told apart. Targets: p < 0.01 on 1,000 tasks, 20 minutes. `--out` keeps runs and figures, and the same folder continues;
+`continued` is an objective whose minutes are only those since it went on.
 """
 
 import argparse
-import resource
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.learning.judges import JUDGES, choosing, sampled
-from benchmarks.learning.lesson import Lesson, bill, recorded
+from benchmarks.learning.judges import JUDGE_OF, JUDGES, choosing, sampled
+from benchmarks.learning.lesson import FULL, QUICK, Lesson, bill
 from benchmarks.learning.recipes import RECIPES, ROLL_OUT_THEMSELVES, SAMPLE_THEMSELVES
+from benchmarks.learning.record import kept, measured
 from benchmarks.storytelling.exam import described, paired, solved
 from tutelage.agents import connect
 from tutelage.errors import UserError
 from tutelage.tools import step_checker
-from tutelage.tools.families import family_of, make_tasks
-from tutelage.training.embedded.heldout import MIDDLING, SAMPLING, heldout_tasks, training_tasks
+from tutelage.tools.families import family_of
+from tutelage.training.embedded.heldout import SAMPLING, development_tasks, digest, heldout_tasks
 from tutelage.types import Task
 
 __all__ = ["configure", "render", "run"]
 
 SEEDS = 3
 KNOWN = (*RECIPES, *JUDGES)
-HELDOUT, DEVELOPMENT, TRAINING, SAMPLES = 334, 250, 160, 8
-"""Tasks a family, of each kind, and rollouts of each training task."""
+HELDOUT, DEVELOPMENT = 334, 250
+"""Tasks a family."""
 
 say = partial(print, file=sys.stderr, flush=True)
 
@@ -54,61 +54,76 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     names = args.only.split(",")
     if unknown := [name for name in names if name not in KNOWN]:
         raise UserError(f"--only {','.join(unknown)}: known are {', '.join(KNOWN)}")
-    wanted = DEVELOPMENT if args.development else HELDOUT
-    exam = _exam(4 if args.quick else wanted, development=args.development)
+    chosen = development_tasks if args.development else heldout_tasks
+    exam = chosen(4 if args.quick else DEVELOPMENT if args.development else HELDOUT)
     folder = args.out / "quick" if args.quick else args.out
     seeds = []
     for seed in range(1 if args.quick else args.seeds):
         with connect(args.model, sampling=SAMPLING, seed=seed) as model:
-            tasks = training_tasks(4 if args.quick else TRAINING, seed)
-            place = folder / f"seed-{seed}"
-            lesson = recorded(model, tasks, step_checker, 4 if args.quick else SAMPLES, place, seed)
+            lesson = Lesson(model, step_checker, folder / f"seed-{seed}", seed, QUICK if args.quick else FULL)
             seeds.append(_of_seed(lesson, names, exam))
-            lesson.run.close()
-    found = {name: [each[name] for each in seeds] for name in names}
-    return {"objectives": found, "exam": described(exam), "development": args.development}
-
-
-def _exam(per_family: int, *, development: bool) -> list[Task]:
-    if not development:
-        return heldout_tasks(per_family)
-    return [
-        task
-        for family, difficulty in MIDDLING.items()
-        for task in make_tasks(family, difficulty, per_family, seed=0, split="dev")
-    ]
+    return {
+        "objectives": {name: [each["objectives"][name] for each in seeds] for name in names},
+        "recorded": [each["recorded"] for each in seeds],
+        "exam": described(exam),
+        "development": args.development,
+    }
 
 
 def _of_seed(lesson: Lesson, names: Sequence[str], exam: Sequence[Task]) -> dict[str, Any]:
-    before = _right(lesson, exam)
-    samples = None
+    exams = lesson.folder / f"exam-{digest(exam)[:8]}"
+    taught = {name: _taught(lesson, name) for name in dict.fromkeys(map(_reads, names)) if name}
+    before = kept(exams / "before.json", lambda: _right(lesson, exam))
     found = {}
     for name in names:
-        started, used = time.monotonic(), _processor()
-        made = (RECIPES.get(name) or JUDGES[name])(lesson, lesson.folder / name)
-        minutes = (_processor() - used) / 60
-        took = (time.monotonic() - started) / 60
-        if isinstance(made, Path):
-            lesson.model.reload(made)
-            told = paired(before, _right(lesson, exam))
-            lesson.model.reload(lesson.base)
-            beside: dict[str, Any] = {"rollout_tokens": _bill(lesson, name)}
-        else:
-            samples = samples or sampled(lesson, exam, lesson.folder / f"exam-{len(exam)}")
-            told = paired(samples.first(), choosing(made, samples))
-            beside = {"vote": samples.voted()}
-        found[name] = {
-            "before": 1 - told["errors_before"] / told["n"],
-            "after": 1 - told["errors_after"] / told["n"],
-            "gain": told["gain"],
-            "interval": told["interval"],
-            "p": told["p"],
-            "minutes": round(minutes, 1),
-            "wall_minutes": round(took, 1),
-            **beside,
-        }
+        trained = kept(lesson.folder / f"{name}.json", partial(_trained, lesson, name))
+        told = kept(exams / f"{name}.json", partial(_examined, lesson, name, exam, exams, before))
+        found[name] = {**told, **trained}
         say(f"seed {lesson.seed}, {name}: {found[name]}")
-    return found
+    return {"objectives": found, "recorded": taught}
+
+
+def _reads(name: str) -> str | None:
+    """Which recorded run an objective learns from."""
+    return None if name in ROLL_OUT_THEMSELVES else "judged" if name in JUDGES else "solved"
+
+
+def _taught(lesson: Lesson, kind: str) -> dict[str, Any]:
+    """Record a run, and tell what it took."""
+    return kept(lesson.folder / f"{kind}.json", lambda: measured(lambda: lesson.record(kind)))
+
+
+def _trained(lesson: Lesson, name: str) -> dict[str, Any]:
+    """Train, and tell what it took."""
+    out = lesson.folder / name
+    begun = any(out.parent.glob(f"{name}.partial")) or out.exists()
+    took = measured(lambda: {**RECIPES, **JUDGES}[name](lesson, out))
+    lesson.model.reload(lesson.base)
+    return {**took, "rollout_tokens": _bill(lesson, name), **({"continued": True} if begun else {})}
+
+
+def _examined(
+    lesson: Lesson, name: str, exam: Sequence[Task], exams: Path, before: Sequence[bool]
+) -> dict[str, Any]:
+    """The held-out tasks, before and after."""
+    out = lesson.folder / name
+    beside: dict[str, Any] = {}
+    if name in JUDGES:
+        samples = sampled(lesson, exam, exams / "samples")
+        told = paired(samples.first(), choosing(JUDGE_OF[name](out), samples))
+        beside = {"vote": samples.voted()}
+    else:
+        lesson.model.reload(out)
+        told = paired(before, _right(lesson, exam))
+        lesson.model.reload(lesson.base)
+    return {
+        "before": 1 - told["errors_before"] / told["n"],
+        "after": 1 - told["errors_after"] / told["n"],
+        "gain": told["gain"],
+        "interval": told["interval"],
+        "p": told["p"],
+        **beside,
+    }
 
 
 def _bill(lesson: Lesson, name: str) -> int | None:
@@ -116,19 +131,14 @@ def _bill(lesson: Lesson, name: str) -> int | None:
     if name in SAMPLE_THEMSELVES:
         return None
     own = bill(lesson.folder / f"{name}-runs")
-    return own if name in ROLL_OUT_THEMSELVES else own + bill(lesson.folder / "solved")
+    reads = _reads(name)
+    return own + bill(lesson.folder / reads) if reads else own
 
 
 def _right(lesson: Lesson, exam: Sequence[Task]) -> list[bool]:
     """Whether one sampled solution of each task is right."""
     told = solved(lesson.model, exam)
     return [family_of(task).check(task, text).right for task, text in zip(exam, told, strict=True)]
-
-
-def _processor() -> float:
-    """Seconds that this process and the children that ended have computed."""
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(each.ru_utime + each.ru_stime for each in map(resource.getrusage, kinds))
 
 
 def render(result: Mapping[str, Any]) -> str:
@@ -142,7 +152,7 @@ def render(result: Mapping[str, Any]) -> str:
         "base; points gained with their paired 95 % interval and exact McNemar p, one column a seed. A judge chooses one "
         "of eight samples of the base, before: the first; the majority of the same eight is beside it. Rollout tokens "
         "are those that all roles read and wrote, where the trainer does not sample itself; minutes are of the "
-        "processor, without the engine's, at most. Two CPU cores.",
+        "processor, engine and all, at most. Two CPU cores.",
         "",
         "| objective | " + " | ".join(f"seed {at}" for at in range(count)) + " | rollout tokens | minutes |",
     ]
@@ -152,7 +162,14 @@ def render(result: Mapping[str, Any]) -> str:
         tokens = " / ".join(f"{each['rollout_tokens']:,}" for each in seeds if each.get("rollout_tokens"))
         minutes = max(each["minutes"] for each in seeds)
         lines.append(f"| {name} | {cells} | {tokens} | {minutes} |")
+    lines += ["", "The recorded runs that they learn from took, at most, " + _runs(result["recorded"]) + "."]
     return "\n".join(lines)
+
+
+def _runs(recorded: Sequence[Mapping[str, Any]]) -> str:
+    names = sorted({name for seed in recorded for name in seed})
+    most = {name: max(seed[name]["minutes"] for seed in recorded) for name in names}
+    return ", ".join(f"{minutes} minutes ({name})" for name, minutes in most.items())
 
 
 def _cell(found: Mapping[str, Any]) -> str:

@@ -12,10 +12,10 @@ from examples.debugging_story import as_markdown
 from tutelage.agents import ChatModel
 from tutelage.graphs import one_shot, rollout
 from tutelage.graphs.critique import ATTEMPT, attempt_of
-from tutelage.tools import family_answer, find_leak, make_tasks, step_checker
+from tutelage.tools import family_answer, find_leak, step_checker
 from tutelage.tools.families import family_of
 from tutelage.training import attempts
-from tutelage.training.embedded.heldout import MIDDLING, heldout_tasks, training_tasks
+from tutelage.training.embedded.heldout import development_tasks, heldout_tasks, training_tasks
 from tutelage.types import Task
 
 __all__ = ["REPEATS", "exact_leaks", "examined", "laid_out", "made", "taught"]
@@ -31,13 +31,7 @@ def taught(actor: ChatModel, per_family: int, seed: int, store: Path) -> list[Ta
 
 def examined(actor: ChatModel, per_family: int, seed: int, store: Path, *, development: bool) -> list[Task]:
     """Attempts at the held-out tasks, or at development tasks, as written."""
-    tasks = heldout_tasks(per_family)
-    if development:
-        tasks = [
-            task
-            for family, difficulty in MIDDLING.items()
-            for task in make_tasks(family, difficulty, per_family, seed=0, split="dev")
-        ]
+    tasks = development_tasks(per_family) if development else heldout_tasks(per_family)
     return made(actor, tasks, seed, store)
 
 

@@ -15,10 +15,9 @@ from tutelage.graphs import Scale, magicore, self_refine, verifier_scorer
 from tutelage.tools import family_answer, step_checker
 from tutelage.tools.families import make_tasks
 from tutelage.training import Improvement, ImproveSettings, improve
-from tutelage.training.embedded.heldout import MIDDLING, SAMPLING, training_tasks
-from tutelage.types import Task
+from tutelage.training.embedded.heldout import MIDDLING, SAMPLING, development_tasks, training_tasks
 
-__all__ = ["Size", "development_tasks", "improved", "small"]
+__all__ = ["Size", "improved", "small"]
 
 CALIBRATION = 20
 """Training tasks a family on which MAgICoRe's scale is measured."""
@@ -34,15 +33,6 @@ class Size:
     development: int = 100
     """Development tasks a family, which decide."""
     probe: int = 90
-
-
-def development_tasks(per_family: int, seed: int) -> list[Task]:
-    """Development tasks of middling difficulty."""
-    return [
-        task
-        for family, difficulty in MIDDLING.items()
-        for task in make_tasks(family, difficulty, per_family, seed=seed, split="dev")
-    ]
 
 
 def improved(

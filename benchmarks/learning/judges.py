@@ -8,9 +8,9 @@ samples, is told beside it. Not covered: what a judge says of single steps.
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from benchmarks.learning.lesson import Lesson
+from benchmarks.learning.recipes import Recipe
 from tutelage.graphs import one_shot, rollout
 from tutelage.tools import RewardModel, StepRewardModel, Verifier
 from tutelage.tools.families import family_of
@@ -18,7 +18,7 @@ from tutelage.traces import Run
 from tutelage.training import PrmSettings, RewardSettings, maj_at_k, train
 from tutelage.types import Task
 
-__all__ = ["JUDGES", "Samples", "choosing", "sampled"]
+__all__ = ["JUDGES", "JUDGE_OF", "Samples", "choosing", "sampled"]
 
 PER_TASK = 8
 TOGETHER = 16
@@ -78,18 +78,22 @@ def choosing(judge: Verifier, samples: Samples) -> list[bool]:
     return chosen
 
 
-def reward(lesson: Lesson, out: Path) -> Verifier:
+def reward(lesson: Lesson, out: Path) -> Path:
     """A reward model from pairs of right and wrong answers."""
-    rows = list(lesson.run.export("reward", roles="solver", pairs="outcome", per_task=8))
+    with lesson.open("judged") as run:
+        rows = list(run.export("reward", roles="solver", pairs="outcome", per_task=8))
     settings = RewardSettings(epochs=2, batch_size=32, seed=lesson.seed)
-    return RewardModel(train("reward", lesson.base, rows, out, settings, progress=False))
+    return train("reward", lesson.base, rows, out, settings, progress=False)
 
 
-def prm(lesson: Lesson, out: Path) -> Verifier:
+def prm(lesson: Lesson, out: Path) -> Path:
     """A process reward model from steps that a check judged."""
-    rows: list[dict[str, Any]] = list(lesson.run.export("prm", roles="solver"))
+    with lesson.open("judged") as run:
+        rows = list(run.export("prm", roles="solver"))
     settings = PrmSettings(epochs=2, batch_size=32, seed=lesson.seed)
-    return StepRewardModel(train("prm", lesson.base, rows, out, settings, progress=False))
+    return train("prm", lesson.base, rows, out, settings, progress=False)
 
 
-JUDGES: Mapping[str, Callable[[Lesson, Path], Verifier]] = {"reward": reward, "prm": prm}
+JUDGES: Mapping[str, Recipe] = {"reward": reward, "prm": prm}
+JUDGE_OF: Mapping[str, Callable[[Path], Verifier]] = {"reward": RewardModel, "prm": StepRewardModel}
+"""What judges by the weights of a training."""

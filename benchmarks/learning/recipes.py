@@ -21,6 +21,7 @@ from tutelage.training import (
     SftSettings,
     SoftBootstrappingSettings,
     bootstrap,
+    confidence_reward,
     outcome_reward,
     own_reward,
     per_role,
@@ -56,14 +57,15 @@ def kto(lesson: Lesson, out: Path) -> Path:
 
 def soft_bootstrapping(lesson: Lesson, out: Path) -> Path:
     """What the model writes in the light of a right and a wrong answer, token by token."""
-    rows = bootstrap(
-        lesson.run,
-        lesson.model,
-        verifier=lesson.verifier,
-        store=out.with_name(f"{out.name}-runs"),
-        repeats=2,
-        progress=False,
-    )
+    with lesson.open("solved") as run:
+        rows = bootstrap(
+            run,
+            lesson.model,
+            verifier=lesson.verifier,
+            store=out.with_name(f"{out.name}-runs"),
+            repeats=2,
+            progress=False,
+        )
     settings = SoftBootstrappingSettings(epochs=2, batch_size=32, seed=lesson.seed)
     return _trained("soft_bootstrapping", lesson, rows, out, settings)
 
@@ -112,6 +114,11 @@ def dr_grpo(lesson: Lesson, out: Path) -> Path:
 def dapo(lesson: Lesson, out: Path) -> Path:
     """A higher upper clip over two updates a step, and tasks drawn until they tell answers apart."""
     return _reinforced(lesson, out, steps=20, epsilon_high=0.28, draws=3, updates=2)
+
+
+def entropy_only(lesson: Lesson, out: Path) -> Path:
+    """GRPO that is paid for certainty and never hears what is right: the control of the others."""
+    return _reinforced(lesson, out, reward=confidence_reward)
 
 
 def _reinforced(lesson: Lesson, out: Path, *, reward: Reward = outcome_reward, **settings: Any) -> Path:
@@ -164,16 +171,18 @@ RECIPES: Mapping[str, Recipe] = {
     "rloo": rloo,
     "dr_grpo": dr_grpo,
     "dapo": dapo,
+    "entropy_only": entropy_only,
 }
 
 SAMPLE_THEMSELVES = ("distillation", "sdft", "sdpo")
 """Whose trainers sample, so that no run has their tokens."""
-ROLL_OUT_THEMSELVES = ("grpo", "thinktuning", "rloo", "dr_grpo", "dapo")
+ROLL_OUT_THEMSELVES = ("grpo", "thinktuning", "rloo", "dr_grpo", "dapo", "entropy_only")
 """Which learn nothing from the recorded run."""
 
 
 def _export(lesson: Lesson, to: str, **options: Any) -> list[dict[str, Any]]:
-    return list(lesson.run.export(to, roles="solver", **options))
+    with lesson.open("solved") as run:
+        return list(run.export(to, roles="solver", **options))
 
 
 def _trained(objective: str, lesson: Lesson, rows: Any, out: Path, settings: Any) -> Path:

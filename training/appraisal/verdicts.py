@@ -75,9 +75,8 @@ def reviewed(run: Run, verifier: str) -> Iterator[Reviewed]:
     """Give the reviews of a run whose solutions the verifier has judged, in the order they were recorded."""
     texts = {each.turn_id: each for each in run.candidates() if each.turn_id is not None}
     for rollout in judged(run, verifier):
-        for turn in rollout.turns:
-            about = rollout.before(turn) if turn.id in rollout.verdicts else None
-            if about is not None and rollout.solutions[about].passed is not None:
+        for turn, about in rollout.reviews():
+            if rollout.solutions[about].passed is not None:
                 yield _reviewed(rollout, turn, texts[about])
 
 

@@ -8,11 +8,19 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from tutelage.tools.families import FAMILIES, family_of, make_tasks, split_of
+from tutelage.tools.families import FAMILIES, Split, family_of, make_tasks, split_of
 from tutelage.training.embedded.corpus import corpus
 from tutelage.types import Sampling, Task
 
-__all__ = ["MIDDLING", "SAMPLING", "digest", "disjoint", "heldout_tasks", "training_tasks"]
+__all__ = [
+    "MIDDLING",
+    "SAMPLING",
+    "development_tasks",
+    "digest",
+    "disjoint",
+    "heldout_tasks",
+    "training_tasks",
+]
 
 MIDDLING: Mapping[str, int] = {"arithmetic": 4, "equations": 5, "countdown": 2}
 """The difficulty of every family."""
@@ -22,19 +30,24 @@ SAMPLING = Sampling(temperature=1.0, max_tokens=320)
 
 def heldout_tasks(per_family: int) -> list[Task]:
     """The first held-out tasks of every family; a larger number keeps the smaller one's tasks."""
-    return [
-        task
-        for family, difficulty in MIDDLING.items()
-        for task in make_tasks(family, difficulty, per_family, seed=0, split="heldout")
-    ]
+    return _middling(per_family, 0, "heldout")
+
+
+def development_tasks(per_family: int, seed: int = 0) -> list[Task]:
+    """Tasks to choose settings by, others for every seed."""
+    return _middling(per_family, seed, "dev")
 
 
 def training_tasks(per_family: int, seed: int) -> list[Task]:
     """Tasks that may be learnt from, others for every seed."""
+    return _middling(per_family, 1000 + seed, "train")
+
+
+def _middling(per_family: int, seed: int, split: Split) -> list[Task]:
     return [
         task
         for family, difficulty in MIDDLING.items()
-        for task in make_tasks(family, difficulty, per_family, seed=1000 + seed, split="train")
+        for task in make_tasks(family, difficulty, per_family, seed=seed, split=split)
     ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tutelage.cli.graphs import METHODS, SCORERS, Setting, planned
+from tutelage.cli.graphs import METHODS, Setting, graph_dials, planned
 from tutelage.cli.models import model_of, say_loading
 from tutelage.cli.options import engine_options, sampling_of
 from tutelage.errors import UserError
@@ -38,10 +38,7 @@ GRAPH, MODEL = "one_shot", "embedded"
 @click.option("--model", metavar="MODEL", help="[default: as it was recorded, else embedded]")
 @click.option("--store", type=click.Path(path_type=Path), help="Where to keep it. [default: runs/debug-TIME]")
 @click.option("--task", metavar="ID", help="Which task. [default: the first]")
-@click.option("--samples", type=click.IntRange(min=1), help="Solutions a task. [default: 8]")
-@click.option("--rounds", type=click.IntRange(min=0), help="Refinements or hints at most. [default: 3]")
-@click.option("--scorer", type=click.Choice(SCORERS), help="Who scores candidates. [default: reviewer]")
-@click.option("--scale", metavar="MEAN:DEVIATION", help="Of magicore's scores. [default: measured first]")
+@graph_dials
 @click.option("--verifier", metavar="NAME", help="As for `tutelage run`.")
 @click.option("--attach", metavar="RUN", help="Break into a batch that `tutelage run` is running.")
 @click.option(

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
 
 from tutelage.errors import UserError
 from tutelage.nearest import near
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from tutelage.graphs.compiled import AnyGraph
     from tutelage.tools import Verifier
 
-__all__ = ["METHODS", "SCORERS", "Dials", "Plan", "Setting", "planned", "scale_in"]
+__all__ = ["METHODS", "SCORERS", "Dials", "Plan", "Setting", "graph_dials", "planned", "scale_in"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 METHODS: Mapping[str, frozenset[str]] = {
     "one_shot": frozenset(),
@@ -101,6 +105,26 @@ class Setting:
             return recorded
         some = self.tasks[:MEASURED_ON]
         return asyncio.run(Scale.measure(Solver(self.model, verifier=self.verifier), some, self.scorer()))
+
+
+def graph_dials(command: Command) -> Command:
+    """Give a command the options of a method's dials, by the names of `Dials`."""
+    for option in (
+        click.option(
+            "--scale", metavar="MEAN:DEVIATION", help="Of magicore's scores. [default: measured first]"
+        ),
+        click.option(
+            "--scorer", type=click.Choice(SCORERS), help="Who scores candidates. [default: reviewer]"
+        ),
+        click.option(
+            "--rounds",
+            type=click.IntRange(min=0),
+            help=f"Refinements or hints at most. [default: {ROUNDS}]",
+        ),
+        click.option("--samples", type=click.IntRange(min=1), help=f"Solutions a task. [default: {SAMPLES}]"),
+    ):
+        command = option(command)
+    return command
 
 
 Plan = Callable[[Setting], "AnyGraph"]

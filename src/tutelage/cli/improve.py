@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tutelage.cli.graphs import METHODS, SCORERS, Dials, Setting, planned, scale_in
+from tutelage.cli.graphs import METHODS, Dials, Setting, graph_dials, planned, scale_in
 from tutelage.cli.models import model_of
 from tutelage.cli.options import (
     as_json,
@@ -52,10 +52,7 @@ REVIEWER = "reviewer"
 @click.option("--set", "chosen", multiple=True, metavar="KEY=VALUE", help="A setting of the rounds.")
 @click.option("--select", "selecting", multiple=True, metavar="KEY=VALUE", help="A setting of the selection.")
 @click.option("--train", "training", multiple=True, metavar="KEY=VALUE", help="A setting of the objective.")
-@click.option("--samples", type=click.IntRange(min=1), help="The graph's solutions a task. [default: 8]")
-@click.option("--rounds", type=click.IntRange(min=0), help="The graph's refinements at most. [default: 3]")
-@click.option("--scorer", type=click.Choice(SCORERS), help="Who scores candidates. [default: reviewer]")
-@click.option("--scale", metavar="MEAN:DEVIATION", help="Of magicore's scores. [default: measured first]")
+@graph_dials
 @click.option("--leaderboard", type=click.Path(path_type=Path), metavar="OUT", help="Show the versions.")
 @click.option("--rollback", metavar="ROUND|POLICY", help="Make a version of --out the current one again.")
 @judging_options

@@ -4,11 +4,11 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tutelage.cli.graphs import METHODS, SCORERS, Dials, Setting, planned
+from tutelage.cli.graphs import METHODS, Dials, Setting, graph_dials, planned
 from tutelage.cli.models import model_of
 from tutelage.cli.options import as_json, engine_options, judging_options, print_json, sampling_of, tasks_of
 from tutelage.cli.output import echo
@@ -32,10 +32,7 @@ __all__ = ["command"]
 )
 @click.option("--model", "spec", metavar="MODEL", default="embedded", show_default=True)
 @click.option("--store", type=click.Path(path_type=Path), help="The run's directory. [default: runs/TIME]")
-@click.option("--samples", type=click.IntRange(min=1), help="Solutions a task. [default: 8]")
-@click.option("--rounds", type=click.IntRange(min=0), help="Refinements or hints at most. [default: 3]")
-@click.option("--scorer", type=click.Choice(SCORERS), help="Who scores candidates. [default: reviewer]")
-@click.option("--scale", metavar="MEAN:DEVIATION", help="Of magicore's scores. [default: measured first]")
+@graph_dials
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Rollouts a task.")
 @click.option("--control/--no-control", default=True, help="Let `tutelage debug --attach` reach the run.")
 @judging_options
@@ -46,10 +43,6 @@ def command(
     graph: str,
     spec: str,
     store: Path | None,
-    samples: int | None,
-    rounds: int | None,
-    scorer: str | None,
-    scale: str | None,
     repeats: int,
     control: bool,
     verifier: str | None,
@@ -60,6 +53,7 @@ def command(
     top_p: float | None,
     max_tokens: int | None,
     json_: bool,
+    **dials: Any,
 ) -> int:
     """Run a graph over TASKS, record everything, and report.
 
@@ -70,12 +64,12 @@ def command(
     given = tasks_of(tasks)
     judge = verifier_named(verifier, given)
     directory = store or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
-    dials = Dials(samples=samples, rounds=rounds, scorer=scorer, scale=scale)
-    plan = planned(graph, dials)
+    chosen = Dials(**dials)
+    plan = planned(graph, chosen)
     try:
         with model_of(spec, settings, sampling_of(temperature, top_p, max_tokens)) as model:
             run = rollout(
-                plan(Setting(model, judge, given, dials, directory)),
+                plan(Setting(model, judge, given, chosen, directory)),
                 given,
                 verifier=judge,
                 store=directory,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tutelage.cli.graphs import METHODS, SCORERS, Setting, planned
+from tutelage.cli.graphs import METHODS, Setting, graph_dials, planned
 from tutelage.cli.models import check_model, model_of
 from tutelage.cli.options import as_json, engine_options, print_json, sampling_of
 from tutelage.cli.output import echo
@@ -50,10 +50,7 @@ GRAPH, MODEL = "one_shot", "embedded"
 @click.option(
     "--store", type=click.Path(path_type=Path), help="Where --task is kept. [default: runs/debug-TIME]"
 )
-@click.option("--samples", type=click.IntRange(min=1), help="Solutions a task. [default: 8]")
-@click.option("--rounds", type=click.IntRange(min=0), help="Refinements or hints at most. [default: 3]")
-@click.option("--scorer", type=click.Choice(SCORERS), help="Who scores candidates. [default: reviewer]")
-@click.option("--scale", metavar="MEAN:DEVIATION", help="Of magicore's scores. [default: measured first]")
+@graph_dials
 @click.option("--verifier", metavar="NAME", help="As for `tutelage run`.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE.html", help="Write one page instead.")
 @click.option("--rollout", "rollouts", multiple=True, metavar="ID", help="With --save: this rollout only.")

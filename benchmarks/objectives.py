@@ -3,10 +3,10 @@
     python -m benchmarks objectives [--only sft,grpo] [--seeds 3] [--quick]
 
 Every seed has an engine, training tasks and recorded runs of its own; all objectives start from the same weights; the
-held-out tasks are the same. What solves is examined by one shot, what judges by choosing among eight samples of the
-untrained model. Minutes are of all processors, of training, sampling and engine, without the recorded runs, which are
-told apart. Targets: p < 0.01 on 1,000 tasks, 20 minutes. `--out` keeps runs and figures, and the same folder continues;
-`continued` is an objective whose minutes are only those since it went on.
+held-out tasks are the same. What solves is examined by one shot, what judges by weighing the votes of eight samples of
+the untrained model. Minutes are of all processors, for training, sampling and engine; the recorded runs are told apart.
+Targets: p < 0.01 on 1,000 tasks, 20 minutes. `--out` keeps runs and figures, and the same folder continues; `continued`
+is an objective whose minutes are only those since it went on.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.learning.judges import JUDGE_OF, JUDGES, choosing, sampled
+from benchmarks.learning.judges import JUDGE_OF, JUDGES, sampled, valued
 from benchmarks.learning.lesson import FULL, QUICK, Lesson, bill
 from benchmarks.learning.recipes import RECIPES, ROLL_OUT_THEMSELVES, SAMPLE_THEMSELVES
 from benchmarks.learning.record import kept, measured
@@ -110,8 +110,10 @@ def _examined(
     beside: dict[str, Any] = {}
     if name in JUDGES:
         samples = sampled(lesson, exam, exams / "samples")
-        told = paired(samples.first(), choosing(JUDGE_OF[name](out), samples))
-        beside = {"vote": samples.voted()}
+        values = valued(JUDGE_OF[name](out), samples)
+        told = paired(samples.elected(), samples.elected(values))
+        best = paired(samples.first(), samples.chosen(values))
+        beside = {"chosen": {"gain": best["gain"], "interval": best["interval"], "p": best["p"]}}
     else:
         lesson.model.reload(out)
         told = paired(before, _right(lesson, exam))
@@ -149,8 +151,9 @@ def render(result: Mapping[str, Any]) -> str:
         "## Does every objective make the model better? (`python -m benchmarks objectives`)",
         "",
         f"{result['exam']['tasks']} {kind} tasks, one sampled solution each, in %, before and after training on the same "
-        "base; points gained with their paired 95 % interval and exact McNemar p, one column a seed. A judge chooses one "
-        "of eight samples of the base, before: the first; the majority of the same eight is beside it. Rollout tokens "
+        "base; points gained with their paired 95 % interval and exact McNemar p, one column a seed. A judge weighs "
+        "the votes of eight samples of the base, before: their plain majority; beside it, points gained by taking the "
+        "sample that it values most instead of the first. Rollout tokens "
         "are those that all roles read and wrote, where the trainer does not sample itself; minutes are of the "
         "processor, engine and all, at most. Two CPU cores.",
         "",
@@ -174,8 +177,8 @@ def _runs(recorded: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(found: Mapping[str, Any]) -> str:
     low, high = (100 * each for each in found["interval"])
-    vote = f"; majority {100 * found['vote']:.1f}" if "vote" in found else ""
+    chosen = f"; chosen {100 * found['chosen']['gain']:+.1f}" if "chosen" in found else ""
     return (
         f"{100 * found['before']:.1f} → {100 * found['after']:.1f} ({100 * found['gain']:+.1f} "
-        f"[{low:+.1f}, {high:+.1f}], p = {found['p']:.1g}{vote})"
+        f"[{low:+.1f}, {high:+.1f}], p = {found['p']:.1g}{chosen})"
     )

@@ -1,8 +1,9 @@
-"""Objectives whose result judges: trained on the recorded run, examined by choosing among samples of held-out tasks.
+"""Objectives whose result judges: trained on a recorded run, examined by voting on samples of held-out tasks.
 
-The exam: of eight samples of a task by the untrained model, is the one right that the judge values most? Before: is
-the first one right, which is what choosing blindly gives. The sceptic's comparison, the majority's answer of the same
-samples, is told beside it. Not covered: what a judge says of single steps.
+The exam: of eight samples of a task by the untrained model, is the answer right that wins when every sample votes with
+what the judge gives it? Before: the plain majority of the same samples, which a judge of no use does not better. Told
+beside it is choosing the one sample that the judge values most, over the first one. Not covered: what a judge says of
+single steps.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,14 +12,15 @@ from pathlib import Path
 
 from benchmarks.learning.lesson import Lesson
 from benchmarks.learning.recipes import Recipe
+from tutelage.agents.roles import vote
 from tutelage.graphs import one_shot, rollout
 from tutelage.tools import RewardModel, StepRewardModel, Verifier
 from tutelage.tools.families import family_of
 from tutelage.traces import Run
-from tutelage.training import PrmSettings, RewardSettings, maj_at_k, train
+from tutelage.training import PrmSettings, RewardSettings, train
 from tutelage.types import Task
 
-__all__ = ["JUDGES", "JUDGE_OF", "Samples", "choosing", "sampled"]
+__all__ = ["JUDGES", "JUDGE_OF", "Samples", "sampled", "valued"]
 
 PER_TASK = 8
 TOGETHER = 16
@@ -47,13 +49,23 @@ class Samples:
         """Whether the first sample of each task is right."""
         return [right[0] for right in self.right]
 
-    def voted(self) -> float:
-        """How often the majority's answer is right."""
-        votes = [
-            maj_at_k(answers, right, len(answers))
-            for answers, right in zip(self.answers, self.right, strict=True)
+    def elected(self, values: Sequence[Sequence[float]] | None = None) -> list[bool]:
+        """Whether the answer of each task that most samples speak for is right.
+
+        Args:
+            values: what each sample's voice weighs, by task; `None`: all the same.
+        """
+        found = []
+        for at, (answers, right) in enumerate(zip(self.answers, self.right, strict=True)):
+            winner = vote(answers, None if values is None else values[at])
+            found.append(winner is not None and right[answers.index(winner)])
+        return found
+
+    def chosen(self, values: Sequence[Sequence[float]]) -> list[bool]:
+        """Whether the sample of each task with the highest value is right."""
+        return [
+            right[each.index(max(each))] for right, each in zip(self.right, map(list, values), strict=True)
         ]
-        return sum(votes) / len(votes)
 
 
 def sampled(lesson: Lesson, tasks: Sequence[Task], folder: Path) -> Samples:
@@ -66,16 +78,12 @@ def sampled(lesson: Lesson, tasks: Sequence[Task], folder: Path) -> Samples:
         return Samples(run, tasks)
 
 
-def choosing(judge: Verifier, samples: Samples) -> list[bool]:
-    """Whether the sample that a judge values most is right, by task."""
+def valued(judge: Verifier, samples: Samples) -> list[list[float]]:
+    """What a judge gives every sample, by task."""
     pairs = [(task, text) for task, texts in zip(samples.tasks, samples.texts, strict=True) for text in texts]
     with ThreadPoolExecutor(TOGETHER) as asking:
         told = iter([score.value for score in asking.map(lambda pair: judge.score(*pair), pairs)])
-    chosen = []
-    for right in samples.right:
-        values = [next(told) for _ in right]
-        chosen.append(right[values.index(max(values))])
-    return chosen
+    return [[next(told) for _ in texts] for texts in samples.texts]
 
 
 def reward(lesson: Lesson, out: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tutelage.agents.call import changed
 from tutelage.errors import UserError
+from tutelage.graphs.console.commands.words import json_or_text
 from tutelage.graphs.console.reply import Reply
 from tutelage.graphs.studio.bodies import (
     Content,
@@ -86,8 +87,9 @@ def _until(console: "Console", node: Text) -> Reply:
     return console.execute(f"until {node}")
 
 
-def _answer(console: "Console", value: Any) -> Reply:
-    console.session.answer(value)
+def _answer(console: "Console", text: Text) -> Reply:
+    """Answer with what was typed: what it is as JSON, if it is any, else the text."""
+    console.session.answer(json_or_text(text))
     return console.arrived()
 
 
@@ -150,15 +152,7 @@ def _changeable(
 def _set(console: "Console", field: Text, text: Text) -> None:
     """Set a field to what was typed: to the text where text is shown, else to what it is as JSON, if it is any."""
     _, encoded = field_text(console.session.state.get(field))
-    console.session.set(field, _read(text) if encoded else text)
-
-
-def _read(text: str) -> Any:
-    """Read JSON as Python has it: whole numbers of any size, and 1.0 is not 1."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+    console.session.set(field, json_or_text(text) if encoded else text)
 
 
 def _prompt(

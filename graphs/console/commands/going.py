@@ -1,11 +1,10 @@
 """Commands that let the graph go on: step, next, continue, return, until, answer, pause."""
 
-import json
 from typing import TYPE_CHECKING
 
 from tutelage.errors import UserError
 from tutelage.graphs.console.command import command
-from tutelage.graphs.console.commands.words import none_after, one_word
+from tutelage.graphs.console.commands.words import json_or_text, none_after, one_word
 from tutelage.graphs.console.reply import Reply, said
 
 if TYPE_CHECKING:
@@ -67,11 +66,7 @@ def answer(console: "Console", rest: str) -> Reply:
     """
     if not rest.strip():
         raise UserError("give the answer: answer JSON")
-    try:
-        value = json.loads(rest)
-    except ValueError:
-        value = rest
-    console.session.answer(value)
+    console.session.answer(json_or_text(rest))
     return console.arrived()
 
 

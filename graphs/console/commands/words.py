@@ -9,7 +9,16 @@ from tutelage.errors import UserError
 if TYPE_CHECKING:
     from tutelage.graphs.console.console import Console
 
-__all__ = ["none_after", "number_of", "numbers_of", "one_word", "quoted_words", "settings_of", "turn_of"]
+__all__ = [
+    "json_or_text",
+    "none_after",
+    "number_of",
+    "numbers_of",
+    "one_word",
+    "quoted_words",
+    "settings_of",
+    "turn_of",
+]
 
 
 def none_after(name: str, rest: str) -> None:
@@ -80,11 +89,16 @@ def settings_of(usage: str, words: list[str]) -> dict[str, Any]:
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
             raise UserError(f"{word!r} is not KEY=VALUE: {usage}")
-        try:
-            settings[key] = json.loads(value)
-        except ValueError:
-            settings[key] = value
+        settings[key] = json_or_text(value)
     return settings
+
+
+def json_or_text(text: str) -> Any:
+    """What a text is as JSON, with whole numbers of any size; the text where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def turn_of(console: "Console", text: str) -> str | None:

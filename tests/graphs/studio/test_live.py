@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
 
 from tutelage.agents import ChatModel, scripted
-from tutelage.graphs import debug, rollout, self_refine
+from tutelage.graphs import LoopState, debug, rollout, self_refine
 from tutelage.tools import exact
 from tutelage.types import Task
 
@@ -62,6 +64,21 @@ def test_a_session_is_shown_where_it_is_held(page: "Page", session: "Session") -
     assert view["task"]["problem"] == TASK.problem
     assert {"solver", "reviewer", "refiner"} <= {node["id"] for node in view["graph"]["nodes"]}
     assert page.get(f"/api/runs/{view['run']}/rollouts")["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"), [("9007199254740993", 9007199254740993), ("1.0", 1.0), ("not json", "not json")]
+)
+def test_a_question_is_answered_by_what_was_typed(opens: "Opens", text: str, answer: object) -> None:
+    graph = StateGraph(LoopState)
+    graph.add_node("ask", lambda state: {"judgement": interrupt("how much?")})
+    graph.add_edge(START, "ask")
+    with debug(graph, TASK) as asking:
+        page = opens(asking.run_record, session=asking)
+        assert page.post("/api/session/run")["session"]["stop"]["question"] == "how much?"
+        page.post("/api/session/answer", {"text": text})
+        found = asking.state["judgement"]
+    assert (found, type(found)) == (answer, type(answer))
 
 
 def test_buttons_step_look_and_change(page: "Page") -> None:
@@ -154,7 +171,7 @@ def test_files_are_out_of_reach_unless_it_was_allowed(
         ("until", {"node": "solvr"}, "solver"),
         ("set", {"field": "answr", "text": "1"}, "answer"),
         ("break", {"when": "verdict ="}, "verdict"),
-        ("answer", {"value": 1}, "nothing is asked"),
+        ("answer", {"text": "1"}, "nothing is asked"),
         ("say", {"text": "x"}, "model call"),
         ("resample", {"n": 0}, "n=0"),
         ("fork", {"at": [1, "around"]}, ""),

@@ -57,13 +57,6 @@ function Said({ view, turn }: { view: SessionView; turn: string }) {
 
 function Question({ question }: { question: unknown }) {
   const [text, setText] = useState("");
-  const value = (): unknown => {
-    try {
-      return JSON.parse(text) as unknown;
-    } catch {
-      return text;
-    }
-  };
   return (
     <section class="panel" aria-label="Question">
       <header>
@@ -79,7 +72,7 @@ function Question({ question }: { question: unknown }) {
           onInput={(event) => setText(event.currentTarget.value)}
         />
         <div class="buttons">
-          <button class="primary" onClick={() => void act("answer", { value: value() })}>
+          <button class="primary" onClick={() => void act("answer", { text })}>
             Answer
           </button>
           <span class="aside">JSON, else text</span>

@@ -60,7 +60,7 @@ def write_policy_directory(
     """Write a policy directory and put it in its place.
 
     Args:
-        model: the trained model; it is converted to the dtype of `base` in place.
+        model: the trained model; its weights are written in the dtype of `base`.
         base: the directory it was loaded from.
         making: where to write first, on the same file system as `out`; replaced.
         out: the final place; must not exist.
@@ -71,9 +71,11 @@ def write_policy_directory(
     """
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
-    model.to(source_dtype(base))  # type: ignore[call-arg, arg-type, unused-ignore]
-    model.save_pretrained(making)
-    dropped = (*NOT_KEPT, *(OF_ITS_HEAD if _has_new_head(model, base) else ()))
+    dtype = source_dtype(base)
+    model.save_pretrained(making, state_dict=_converted(model, dtype))
+    if new_head := _has_new_head(model, base):
+        _say_dtype(making / "config.json", dtype)
+    dropped = (*NOT_KEPT, *(OF_ITS_HEAD if new_head else ()))
     for file in sorted(base.iterdir()):
         if file.suffix in KEPT and file.name not in dropped and not file.name.endswith(".index.json"):
             shutil.copyfile(file, making / file.name)
@@ -120,6 +122,24 @@ def _put(making: Path, out: Path, policy: str, origin: Mapping[str, JsonValue]) 
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
     making.rename(out)
+
+
+def _converted(model: "PreTrainedModel", dtype: "torch.dtype") -> "dict[str, torch.Tensor]":
+    """The weights in main memory in a dtype, those that were tied still tied; the model keeps its own."""
+    made: dict[tuple[int, tuple[int, ...]], torch.Tensor] = {}
+    found = {}
+    for name, weight in model.state_dict().items():
+        key = (weight.data_ptr(), tuple(weight.shape))
+        if key not in made:
+            made[key] = weight.to("cpu", dtype if weight.is_floating_point() else weight.dtype)
+        found[name] = made[key]
+    return found
+
+
+def _say_dtype(config: Path, dtype: "torch.dtype") -> None:
+    """Let a model's configuration say what its weights are in."""
+    said = {**json.loads(config.read_text(encoding="utf-8")), "dtype": str(dtype).removeprefix("torch.")}
+    config.write_text(json.dumps(said, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _has_new_head(model: "PreTrainedModel", base: Path) -> bool:

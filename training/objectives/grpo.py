@@ -5,7 +5,6 @@ epsilon_high=0.28, draws=3`), GSPO (`ratio="sequence"`), CISPO and the others th
 before each step; its parent rolls out with them and answers with the rows.
 """
 
-import copy
 import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -126,7 +125,7 @@ class Source:
         self._folder.mkdir(parents=True)
         policy, making = self._folder / f"step-{step:04}", self._folder / "making"
         if self._adapter is None:
-            write_policy_directory(copy.deepcopy(self._model), self._base, making, policy, {"step": step})
+            write_policy_directory(self._model, self._base, making, policy, {"step": step})
         else:
             write_adapter_directory(self._model, NAME, self._base, making, policy, {"step": step})
         return policy

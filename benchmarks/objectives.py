@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.learning.judges import JUDGE_OF, JUDGES, sampled, valued
+from benchmarks.learning.judges import JUDGE_OF, JUDGES, sampled, scored
 from benchmarks.learning.lesson import FULL, QUICK, Lesson, bill
 from benchmarks.learning.recipes import RECIPES, ROLL_OUT_THEMSELVES, SAMPLE_THEMSELVES
 from benchmarks.learning.record import kept, measured
@@ -110,9 +110,9 @@ def _examined(
     beside: dict[str, Any] = {}
     if name in JUDGES:
         samples = sampled(lesson, exam, exams / "samples")
-        values = valued(JUDGE_OF[name](out), samples)
-        told = paired(samples.elected(), samples.elected(values))
-        best = paired(samples.first(), samples.chosen(values))
+        scores = scored(JUDGE_OF[name](out), samples)
+        told = paired(samples.elected(), samples.elected(scores))
+        best = paired(samples.first(), samples.chosen(scores))
         beside = {"chosen": {"gain": best["gain"], "interval": best["interval"], "p": best["p"]}}
     else:
         lesson.model.reload(out)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutelage.agents.roles import CandidateState, vote
-from tutelage.graphs.scorer import combined
-from tutelage.graphs.state import LoopState
+from tutelage.graphs.scorer import Scorer, combined, scored
+from tutelage.graphs.state import LoopState, task_in
 
 __all__ = ["Vote", "elect"]
 
@@ -31,11 +31,18 @@ def elect(candidates: Sequence[CandidateState], *, weighted: bool = False) -> Ca
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """The node of a majority vote over all candidates."""
+    """The node of a vote over all candidates; with a scorer every voice weighs what it gives."""
 
-    weighted: bool = False
+    scorer: Scorer | None = None
 
     async def __call__(self, state: LoopState) -> dict[str, Any]:
-        """Write `solution` and `answer`."""
-        chosen = elect(state["candidates"], weighted=self.weighted)
-        return {"solution": chosen["text"], "answer": chosen["answer"]}
+        """Write `solution` and `answer`, and where there is a scorer the `candidates` with their scores."""
+        candidates = state["candidates"]
+        if self.scorer is None:
+            return _written(elect(candidates))
+        candidates = await scored(self.scorer, task_in(state), candidates)
+        return {"candidates": candidates, **_written(elect(candidates, weighted=True))}
+
+
+def _written(chosen: CandidateState) -> dict[str, Any]:
+    return {"solution": chosen["text"], "answer": chosen["answer"]}

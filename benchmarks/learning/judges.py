@@ -12,16 +12,18 @@ from pathlib import Path
 
 from benchmarks.learning.lesson import Lesson
 from benchmarks.learning.recipes import Recipe
-from tutelage.agents.roles import vote
-from tutelage.graphs import one_shot, rollout
+from tutelage.agents.roles import CandidateState, candidate
+from tutelage.graphs import combined, elect, one_shot, rollout
 from tutelage.tools import RewardModel, StepRewardModel, Verifier
 from tutelage.tools.families import family_of
 from tutelage.traces import Run
 from tutelage.training import PrmSettings, RewardSettings, train
-from tutelage.types import Task
+from tutelage.types import Score, Task
 
-__all__ = ["JUDGES", "JUDGE_OF", "Samples", "sampled", "valued"]
+__all__ = ["JUDGES", "JUDGE_OF", "Samples", "sampled", "scored"]
 
+Scores = Sequence[Sequence[Score]]
+"""By task and sample."""
 PER_TASK = 8
 TOGETHER = 16
 """Questions to a judge at once, which it answers in one batch."""
@@ -35,9 +37,9 @@ class Samples:
         self.tasks = tasks
         found: dict[str, list[tuple[str, str | None]]] = {task.id: [] for task in tasks}
         rollouts = {each.id: each.task.id for each in run.rollouts("done")}
-        for candidate in run.candidates():
-            if candidate.rollout_id in rollouts:
-                found[rollouts[candidate.rollout_id]].append((candidate.text, candidate.answer))
+        for told in run.candidates():
+            if told.rollout_id in rollouts:
+                found[rollouts[told.rollout_id]].append((told.text, told.answer))
         self.texts = [[text for text, _ in found[task.id]] for task in tasks]
         self.answers = [[answer for _, answer in found[task.id]] for task in tasks]
         self.right = [
@@ -49,23 +51,28 @@ class Samples:
         """Whether the first sample of each task is right."""
         return [right[0] for right in self.right]
 
-    def elected(self, values: Sequence[Sequence[float]] | None = None) -> list[bool]:
-        """Whether the answer of each task that most samples speak for is right.
+    def elected(self, scores: Scores | None = None) -> list[bool]:
+        """Whether the answer of each task that most samples speak for is right; with scores, they weigh the voices."""
+        return self._right_of(scores, lambda pool: elect(pool, weighted=scores is not None))
 
-        Args:
-            values: what each sample's voice weighs, by task; `None`: all the same.
-        """
+    def chosen(self, scores: Scores) -> list[bool]:
+        """Whether the best scored sample of each task is right."""
+        return self._right_of(scores, lambda pool: max(pool, key=combined))
+
+    def _right_of(
+        self, scores: Scores | None, choose: Callable[[list[CandidateState]], CandidateState]
+    ) -> list[bool]:
         found = []
-        for at, (answers, right) in enumerate(zip(self.answers, self.right, strict=True)):
-            winner = vote(answers, None if values is None else values[at])
-            found.append(winner is not None and right[answers.index(winner)])
+        for at, right in enumerate(self.right):
+            pool = [candidate(*said) for said in zip(self.texts[at], self.answers[at], strict=True)]
+            if scores is not None:
+                pool = [_with(score, each) for score, each in zip(scores[at], pool, strict=True)]
+            found.append(right[pool.index(choose(pool))])
         return found
 
-    def chosen(self, values: Sequence[Sequence[float]]) -> list[bool]:
-        """Whether the sample of each task with the highest value is right."""
-        return [
-            right[each.index(max(each))] for right, each in zip(self.right, map(list, values), strict=True)
-        ]
+
+def _with(score: Score, made: CandidateState) -> CandidateState:
+    return {**made, "orm": score.value, "prm": None if score.steps is None else list(score.steps)}
 
 
 def sampled(lesson: Lesson, tasks: Sequence[Task], folder: Path) -> Samples:
@@ -78,11 +85,11 @@ def sampled(lesson: Lesson, tasks: Sequence[Task], folder: Path) -> Samples:
         return Samples(run, tasks)
 
 
-def valued(judge: Verifier, samples: Samples) -> list[list[float]]:
+def scored(judge: Verifier, samples: Samples) -> Scores:
     """What a judge gives every sample, by task."""
     pairs = [(task, text) for task, texts in zip(samples.tasks, samples.texts, strict=True) for text in texts]
     with ThreadPoolExecutor(TOGETHER) as asking:
-        told = iter([score.value for score in asking.map(lambda pair: judge.score(*pair), pairs)])
+        told = iter(list(asking.map(lambda pair: judge.score(*pair), pairs)))
     return [[next(told) for _ in texts] for texts in samples.texts]
 
 
@@ -90,7 +97,7 @@ def reward(lesson: Lesson, out: Path) -> Path:
     """A reward model from pairs of right and wrong answers."""
     with lesson.open("judged") as run:
         rows = list(run.export("reward", roles="solver", pairs="outcome", per_task=8))
-    settings = RewardSettings(epochs=2, batch_size=32, seed=lesson.seed)
+    settings = RewardSettings(epochs=5, batch_size=32, learning_rate=1e-3, seed=lesson.seed)
     return train("reward", lesson.base, rows, out, settings, progress=False)
 
 
@@ -98,7 +105,7 @@ def prm(lesson: Lesson, out: Path) -> Path:
     """A process reward model from steps that a check judged."""
     with lesson.open("judged") as run:
         rows = list(run.export("prm", roles="solver"))
-    settings = PrmSettings(epochs=2, batch_size=32, seed=lesson.seed)
+    settings = PrmSettings(epochs=5, batch_size=32, learning_rate=1e-3, seed=lesson.seed)
     return train("prm", lesson.base, rows, out, settings, progress=False)
 
 

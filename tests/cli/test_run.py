@@ -45,13 +45,14 @@ def test_another_setting_in_the_same_directory_is_refused(tutelage: Command, sen
     [
         ["one_shot"],
         ["majority_vote", "--samples", "3"],
+        ["majority_vote", "--samples", "2", "--scorer", "exact"],
         ["best_of_k", "--samples", "2", "--scorer", "judge"],
         ["self_refine", "--rounds", "1"],
         ["magicore", "--samples", "2", "--rounds", "1", "--scorer", "verifier"],
         ["tutoring", "--rounds", "1"],
         [MODEL.replace(":model", ":graph")],
     ],
-    ids=lambda options: options[0].rpartition(":")[2],
+    ids=lambda options: " ".join([options[0].rpartition(":")[2], *options[1:]]),
 )
 def test_every_graph_runs_by_its_name_and_continues(tutelage: Command, options: list[str]) -> None:
     command = ("run", TASKS, "--model", MODEL, "--store", "runs/a", "--quiet", "--json", "--graph", *options)
@@ -70,6 +71,8 @@ def test_every_graph_runs_by_its_name_and_continues(tutelage: Command, options: 
         (["--graph", "nowhere.py:graph"], "no file 'nowhere.py'"),
         (["--graph", MODEL.replace(":model", ":nothing")], "has no 'nothing'"),
         (["--graph", MODEL.replace(":model", ":number")], "is neither a graph"),
+        (["--graph", "best_of_k", "--scorer", "oracle"], "scorer: unknown verifier 'oracle'"),
+        (["--graph", "best_of_k", "--scorer", "prm:nowhere"], "scorer: there is no model in 'nowhere'"),
         (["--graph", "magicore", "--scale", "wide"], "--scale 'wide'"),
         (["--verifier", "oracle"], "unknown verifier 'oracle'"),
         (["--verifier", MODEL], "is no verifier"),

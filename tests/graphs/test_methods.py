@@ -42,6 +42,13 @@ async def test_majority_vote_counts_by_the_verifiers_answers(speaker: Any) -> No
     assert state["solution"] == "answer: 5.0"
 
 
+async def test_a_scorer_weighs_the_votes_and_its_scores_are_kept(speaker: Any, table: Any) -> None:
+    mouth = speaker({"solver": sampled("answer: 4", "answer: 5", "answer: 4")})
+    scorer = table({"4": (0.2, None), "5": (0.9, None)})
+    state = await final(majority_vote(mouth.model(), 3, scorer=scorer))
+    assert (state["answer"], [each["orm"] for each in state["candidates"]]) == ("5", [0.2, 0.9, 0.2])
+
+
 async def test_best_of_k_takes_the_scorers_favourite_that_answers(speaker: Any, table: Any) -> None:
     mouth = speaker({"solver": sampled("answer: 4", "answer: 5", "no idea")})
     scorer = table({"4": (0.3, None), "5": (0.6, None), "idea": (1.0, None)})

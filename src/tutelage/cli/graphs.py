@@ -11,6 +11,7 @@ import click
 from tutelage.errors import UserError
 from tutelage.nearest import near
 from tutelage.objects import load_object
+from tutelage.tools.naming import verifier_named
 from tutelage.types import Task
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 METHODS: Mapping[str, frozenset[str]] = {
     "one_shot": frozenset(),
-    "majority_vote": frozenset({"samples"}),
+    "majority_vote": frozenset({"samples", "scorer"}),
     "best_of_k": frozenset({"samples", "scorer"}),
     "self_refine": frozenset({"rounds"}),
     "magicore": frozenset({"samples", "rounds", "scorer", "scale"}),
@@ -77,7 +78,7 @@ class Setting:
         return ROUNDS if self.dials.rounds is None else self.dials.rounds
 
     def scorer(self) -> "Scorer":
-        """Who scores candidates; by default the reviewer."""
+        """Who scores candidates: a role, the verifier, or a verifier by its name; by default the reviewer."""
         from tutelage.agents.roles import Judge, Reviewer
         from tutelage.graphs import model_scorer, verifier_scorer
 
@@ -86,8 +87,10 @@ class Setting:
                 return verifier_scorer(self.verifier)
             case "judge":
                 return model_scorer(Judge(self.model))
-            case _:
+            case "reviewer":
                 return model_scorer(Reviewer(self.model))
+            case name:
+                return verifier_scorer(verifier_named(name, self.tasks))
 
     def scale(self) -> "Scale":
         """The scale of the scores: as given, else as the run to be continued has it, else measured now."""
@@ -114,7 +117,10 @@ def graph_dials(command: Command) -> Command:
             "--scale", metavar="MEAN:DEVIATION", help="Of magicore's scores. [default: measured first]"
         ),
         click.option(
-            "--scorer", type=click.Choice(SCORERS), help="Who scores candidates. [default: reviewer]"
+            "--scorer",
+            metavar="NAME",
+            help=f"Who scores candidates: {', '.join(SCORERS)}, or another verifier, as reward:DIR or prm:DIR. "
+            "[default: reviewer; of majority_vote nobody]",
         ),
         click.option(
             "--rounds",
@@ -182,7 +188,17 @@ def planned(name: str, dials: Dials) -> Plan:
             f"unknown graph {name!r}{near(name, METHODS)}; known are {', '.join(METHODS)}, or give MODULE:ATTRIBUTE"
         )
     _refuse(name, dials.given() - METHODS[name])
+    _check_scorer(dials.scorer)
     return _methods()[name]
+
+
+def _check_scorer(name: str | None) -> None:
+    if name is None or name in SCORERS:
+        return
+    try:
+        verifier_named(name, ())
+    except UserError as error:
+        raise UserError(f"scorer: {error}; or one of {', '.join(SCORERS)}") from None
 
 
 def _refuse(name: str, dials: set[str]) -> None:
@@ -205,7 +221,9 @@ def _methods() -> Mapping[str, Plan]:
 
     return {
         "one_shot": lambda s: graphs.one_shot(s.model, verifier=s.verifier),
-        "majority_vote": lambda s: graphs.majority_vote(s.model, s.samples, s.verifier),
+        "majority_vote": lambda s: graphs.majority_vote(
+            s.model, s.samples, s.verifier, scorer=s.scorer() if s.dials.scorer else None
+        ),
         "best_of_k": lambda s: graphs.best_of_k(s.model, s.samples, s.scorer(), verifier=s.verifier),
         "self_refine": lambda s: graphs.self_refine(s.model, s.rounds, verifier=s.verifier),
         "magicore": lambda s: graphs.magicore(

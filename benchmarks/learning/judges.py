@@ -105,7 +105,7 @@ def prm(lesson: Lesson, out: Path) -> Path:
     """A process reward model from steps that a check judged."""
     with lesson.open("judged") as run:
         rows = list(run.export("prm", roles="solver"))
-    settings = PrmSettings(epochs=5, batch_size=32, learning_rate=1e-3, seed=lesson.seed)
+    settings = PrmSettings(epochs=3, batch_size=32, learning_rate=1e-3, seed=lesson.seed)
     return train("prm", lesson.base, rows, out, settings, progress=False)
 
 

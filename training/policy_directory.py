@@ -19,6 +19,7 @@ from pydantic import JsonValue
 from tutelage.agents.adapter_directory import open_adapter_directory
 from tutelage.agents.model_directory import open_model_directory
 from tutelage.agents.policy import policy_of
+from tutelage.errors import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -68,6 +69,9 @@ def write_policy_directory(
 
     Returns:
         The policy version, the content hash of the new weights.
+
+    Raises:
+        UserError: a weight is not finite.
     """
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
@@ -99,7 +103,13 @@ def write_adapter_directory(
 
     Returns:
         The adapter's policy version, a content hash of its weights and of what scales them.
+
+    Raises:
+        UserError: a weight is not finite.
     """
+    for part, weight in model.named_parameters():
+        if f".{name}." in part:
+            _check_finite(part, weight)
     shutil.rmtree(making, ignore_errors=True)
     (making / "peft").mkdir(parents=True)
     model.save_pretrained(str(making / "peft"), selected_adapters=[name], save_embedding_layers=False)
@@ -131,9 +141,18 @@ def _converted(model: "PreTrainedModel", dtype: "torch.dtype") -> "dict[str, tor
     for name, weight in model.state_dict().items():
         key = (weight.data_ptr(), tuple(weight.shape))
         if key not in made:
+            _check_finite(name, weight)
             made[key] = weight.to("cpu", dtype if weight.is_floating_point() else weight.dtype)
         found[name] = made[key]
     return found
+
+
+def _check_finite(name: str, weight: "torch.Tensor") -> None:
+    if not weight.isfinite().all():
+        raise UserError(
+            f"the training diverged: {name!r} is not finite any more, and no policy was written; try a smaller "
+            "learning_rate or gradient_clip, and look for extreme weights or rewards in the rows"
+        )
 
 
 def _say_dtype(config: Path, dtype: "torch.dtype") -> None:

@@ -7,9 +7,12 @@ last checkpoint, where `checkpoint_every` asked for them. Not covered: several p
 `accelerate` on TRL yourself).
 """
 
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,6 +100,7 @@ def launch_together(
     """
     found = objective_named(objective)
     found.check(dataset)
+    _check_finite(dataset)
     jobs = {}
     for name, (base, out, settings) in trainings.items():
         chosen = found.settings() if settings is None else settings
@@ -108,11 +112,44 @@ def launch_together(
     folders = {
         name: Path(f"{job.out}.partial") for name, job in jobs.items() if not _done(job, Path(job.out))
     }
-    for name, folder in folders.items():
-        _prepare(folder, jobs[name], dataset)
-    run_workers(folders, progress=progress, answers=answers)
-    for folder in folders.values():
-        shutil.rmtree(folder)
+    with ExitStack() as claims:
+        for name, folder in folders.items():
+            claims.enter_context(_claimed(folder))
+            _prepare(folder, jobs[name], dataset)
+        run_workers(folders, progress=progress, answers=answers)
+        for folder in folders.values():
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def _claimed(work: Path) -> Iterator[None]:
+    """Hold a job's directory, which another process then does not touch.
+
+    Raises:
+        UserError: another one holds it.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    handle = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{str(work)!r} is being trained in already; wait, or give another out="
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def _check_finite(dataset: Sequence[Mapping[str, Any]]) -> None:
+    for number, row in enumerate(dataset, 1):
+        try:
+            json.dumps(row, allow_nan=False)
+        except ValueError:
+            raise UserError(
+                f"row {number} has a number that is not finite (NaN or infinity); mend the row or leave it out"
+            ) from None
 
 
 def _check_installed(settings: UpdateSettings) -> None:
@@ -134,22 +171,42 @@ def _done(job: TrainingJob, target: Path) -> bool:
     """
     if not target.exists():
         return False
-    origin = target / "policy.json"
-    if origin.is_file() and json.loads(origin.read_text(encoding="utf-8")).get("job") == job.digest:
-        return True
+    try:
+        origin = json.loads((target / "policy.json").read_bytes())
+        if origin.get("job") == job.digest:
+            return True
+    except (OSError, ValueError, AttributeError):
+        pass  # Whatever it is, it is not this training's.
     raise UserError(f"{str(target)!r} is there and is of another training; give another out=, or remove it")
 
 
 def _prepare(work: Path, job: TrainingJob, dataset: Sequence[Mapping[str, Any]]) -> None:
-    """Lay out a job's directory; a killed run of the same job keeps its checkpoints."""
+    """Lay out a job's directory; a killed run of the same job keeps its checkpoints.
+
+    Raises:
+        UserError: there are checkpoints of another job.
+    """
     file = work / "job.json"
     try:
         known = file.is_file() and TrainingJob.model_validate_json(file.read_bytes()).digest == job.digest
     except ValueError:
         known = False
-    if work.exists() and not known:
-        shutil.rmtree(work)
-    work.mkdir(parents=True, exist_ok=True)
+    if not known:
+        if any(work.glob("checkpoints/*")):
+            raise UserError(
+                f"{str(work)!r} has checkpoints of a training with other rows or settings; go on with those, remove it "
+                "to begin anew, or give another out="
+            )
+        _clear(work)
     (work / "error.json").unlink(missing_ok=True)
     write_rows(work / "rows.jsonl", dataset)
     file.write_text(job.model_dump_json(indent=2), encoding="utf-8")
+
+
+def _clear(work: Path) -> None:
+    """Remove what is in a directory, which stays and stays locked."""
+    for each in work.iterdir():
+        if each.is_dir():
+            shutil.rmtree(each)
+        else:
+            each.unlink()

@@ -5,7 +5,7 @@ Names are TRL's where TRL has one. Not covered: what a rollout is told.
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from tutelage.training.jobs.lora import LoraSettings
 from tutelage.types import Data
@@ -18,6 +18,8 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 class UpdateSettings(Data):
     """The options that all objectives share: how weights are updated."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     adapter: LoraSettings | None = None
     """Train a LoRA adapter over the base, which stays as it is; `None`: the base's own weights."""

@@ -5,17 +5,20 @@ names its weights before each step. Every step's rollouts are a run of their own
 the turns. A training that was killed goes on from its last checkpoint: steps that were rolled out since are learnt from
 again as they are on record. Several adapters of one engine learn from one set of rollouts a step, each in a child of its
 own; a child that was killed behind the others' checkpoints catches up from the rows on record. Not covered: evaluation
-between steps.
+between steps; that a call to go on with has another curriculum of the same name, or functions that say something else.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
 from tutelage.agents import ChatModel
+from tutelage.graphs.compiled import compiled, graph_settings, plain
 from tutelage.tools import Verifier
 from tutelage.training.curricula.curriculum import Curriculum, Uniform
 from tutelage.training.jobs.launching import launch_together
@@ -70,13 +73,15 @@ def reinforce(
         EngineError: an engine or the training died; the same call again goes on.
     """
     chosen, target = settings or GrpoSettings(), Path(out).absolute()
-    folder = Path(runs) if runs is not None else Path(f"{Path(out)}-runs")
+    folder = Path(f"{target}-runs" if runs is None else runs).absolute()
     learners = learners_of(model, target, chosen)
     steps = Steps(graph, learners, tuple(tasks), verifier, reward, chosen, curriculum or Uniform(), folder)
     rows = [task.model_dump(mode="json") for task in tasks]
     lineage: dict[str, JsonValue] = {
         "runs": str(folder),
         "verifier": verifier.name,
+        "graph": _digest(graph_settings(compiled(graph))),
+        "reward": str(plain(reward)),
         "curriculum": steps.curriculum.name,
         "families": {**Counter(task.family for task in tasks)},
     }
@@ -90,3 +95,14 @@ def reinforce(
     for each in learners:
         each.model.reload(each.training.out)
     return target
+
+
+def _digest(settings: Mapping[str, JsonValue]) -> str:
+    """A hash of how a graph behaves whatever weights speak in it."""
+
+    def lasting(value: JsonValue) -> JsonValue:
+        if isinstance(value, Mapping):
+            return {name: lasting(each) for name, each in value.items() if name != "policy"}
+        return [lasting(each) for each in value] if isinstance(value, list) else value
+
+    return sha256(json.dumps(lasting(dict(settings)), sort_keys=True).encode()).hexdigest()

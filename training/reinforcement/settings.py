@@ -40,7 +40,7 @@ class GrpoSettings(UpdateSettings):
     loss: LossType = "dapo"
     epsilon: AboveZero = 0.2
     epsilon_high: AboveZero | None = None
-    """The clip above 1; `None`: as below."""
+    """The clip above 1; `None`: as below. Of `cispo` the greatest ratio itself; `None`: 5."""
     beta: Annotated[float, Field(ge=0)] = 0.0
     """The weight of the divergence from the first weights."""
     ratio: Literal["token", "sequence"] = "token"

@@ -27,8 +27,8 @@ Rows = Sequence[Mapping[str, Any]]
 """Each with `prompt_ids`, `completion_ids`, `completion_mask`, `logprobs` and `advantages`."""
 Part = dict[str, torch.Tensor]
 
-BY_TOKENS = ("dapo", "cispo", "vespo")
-"""Losses that divide by the update's trained tokens themselves."""
+BY_TOKENS = ("bnpo", "dapo", "cispo", "vespo")
+"""Losses that are a mean over trained tokens; the others are one over rows."""
 
 
 @dataclass
@@ -144,16 +144,15 @@ class GraphGRPOTrainer(GRPOTrainer):
 
     def _parts(self, rows: list[Part]) -> Iterator[tuple[float, Part]]:
         """Give the forward passes of an update, each with the share that its mean has in the update's."""
-        trained = sum(int(row["tool_mask"].sum()) for row in rows)
+        trained = max(1, sum(int(row["tool_mask"].sum()) for row in rows))
         for part in self._passes(rows):
             batch = self._padded(part)
-            batch["num_items_in_batch"] = torch.tensor(float(trained), device=self.accelerator.device)
-            if self.loss_type in BY_TOKENS:
-                share = 1.0
-            elif self.loss_type == "bnpo":
-                share = float(batch["tool_mask"].sum()) / max(1, trained)
-            else:
-                share = len(part) / len(rows)
+            tokens = batch["tool_mask"].sum()
+            of_tokens = float(tokens) / trained
+            share = of_tokens if self.loss_type in BY_TOKENS else len(part) / len(rows)
+            batch["num_items_in_batch"] = tokens.float()
+            # TRL's entropy bonus is a mean over a pass's tokens whatever the loss is a mean over.
+            self.entropy_coef = self.args.entropy_coef * of_tokens / share if share else 0.0  # type: ignore[attr-defined]
             yield share, batch
 
     def _passes(self, rows: list[Part]) -> Iterator[list[Part]]:

@@ -23,7 +23,7 @@ def test_advantages_ratios_and_losses_are_those_of_the_formulas() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of vLLM, which TRL imports
-@pytest.mark.parametrize("loss", ["dapo", "grpo", "bnpo", "dr_grpo"])
+@pytest.mark.parametrize("loss", ["dapo", "grpo", "bnpo", "dr_grpo", "cispo"])
 def test_the_loss_does_not_depend_on_how_rows_are_cut_into_passes(loss: str, tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -56,6 +56,8 @@ def test_the_loss_does_not_depend_on_how_rows_are_cut_into_passes(loss: str, tmp
             args=GraphGRPOConfig(
                 output_dir=str(tmp_path / str(tokens)),
                 loss_type=loss,
+                epsilon_high=5.0 if loss == "cispo" else 0.2,
+                entropy_coef=0.1,
                 batch_tokens=tokens,
                 max_steps=1,
                 use_cpu=True,

@@ -44,7 +44,7 @@ TOKENS = f"""WITH calls AS (
     SELECT s.role AS role, max(t.prompt_tokens) AS prompt, sum(t.completion_tokens) AS completion,
         count(*) AS turns, sum(t.prompt_tokens IS NULL OR t.completion_tokens IS NULL) AS unknown
     FROM turns t JOIN rollouts r ON r.seq = t.rollout JOIN speakers s ON s.id = t.speaker
-    WHERE {COUNTED} GROUP BY t.rollout, t.call, s.role
+    WHERE {COUNTED} AND (NOT ? OR r.status IN ('done', 'failed')) GROUP BY t.rollout, t.call, s.role
 )
 SELECT role, coalesce(sum(prompt), 0), coalesce(sum(completion), 0), sum(turns), sum(unknown)
 FROM calls GROUP BY role ORDER BY role"""
@@ -355,13 +355,13 @@ class Run:
         rows = self._store.database.rows(ENDS)
         return {(value_text(task) or "", repeat): rollout for task, repeat, rollout in rows}
 
-    def tokens(self) -> dict[str, TokenCount]:
-        """Count what every role read and wrote in the rollouts that count."""
+    def tokens(self, *, ended: bool = False) -> dict[str, TokenCount]:
+        """Count what every role read and wrote in the rollouts that count; of those that ended, or of all."""
         return {
             value_text(role) or "": TokenCount(
                 prompt=prompt, completion=written, turns=turns, unknown=unknown
             )
-            for role, prompt, written, turns, unknown in self._store.database.rows(TOKENS)
+            for role, prompt, written, turns, unknown in self._store.database.rows(TOKENS, (ended,))
         }
 
     def summary(self) -> dict[str, Any]:

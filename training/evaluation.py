@@ -88,7 +88,9 @@ class Evaluation(Data):
         record = _Record.of(run, judge, scores)
         attempts = tuple(_attempt(rollout, record) for rollout in ended)
         path = None if run.path is None else str(run.path)
-        return cls(name=name or run.name, verifier=judge, attempts=attempts, tokens=run.tokens(), run=path)
+        return cls(
+            name=name or run.name, verifier=judge, attempts=attempts, tokens=run.tokens(ended=True), run=path
+        )
 
     @cached_property
     def by_task(self) -> Mapping[str, tuple[Attempt, ...]]:

@@ -51,22 +51,28 @@ class Uniform:
     name = "uniform"
 
     def draw(self, tasks: Sequence[Task], count: int, number: Draw) -> list[Task]:
-        """Take the step's stretch of a sequence of shuffled passes over the tasks."""
+        """Take the step's stretch of a sequence of shuffled passes over the tasks; of further draws, any."""
         seed, step, again = number
         if count >= len(tasks):
             return list(tasks)
         if again:
             return random.Random(repr(number)).sample(list(tasks), count)
-        found: list[Task] = []
-        place = step * count
-        while len(found) < count:
-            turn, at = divmod(place, len(tasks))
-            order = list(tasks)
-            random.Random(repr((seed, turn))).shuffle(order)
-            fresh = [task for task in order[at:] if task not in found][: count - len(found)]
-            found += fresh
-            place += len(order) - at
-        return found
+        turn, at = divmod(step * count, len(tasks))
+        order = _pass(tasks, count, seed, turn)
+        rest = count - len(order[at : at + count])
+        return order[at : at + count] + (_pass(tasks, count, seed, turn + 1)[:rest] if rest else [])
 
     def learn(self, results: Sequence[Result]) -> None:
         """Forget it."""
+
+
+def _pass(tasks: Sequence[Task], count: int, seed: int, number: int) -> list[Task]:
+    """A shuffled pass over the tasks, counted from 0, that begins with none that its draw took from the one before."""
+    order: list[Task] = []
+    for turn in range(number + 1):
+        taken = turn * len(tasks) % count
+        before = {task.id for task in order[len(order) - taken :]}
+        order = list(tasks)
+        random.Random(repr((seed, turn))).shuffle(order)
+        order.sort(key=lambda task: task.id in before)
+    return order

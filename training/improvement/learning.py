@@ -18,7 +18,7 @@ from tutelage.traces import Run
 from tutelage.training.dataset import rows
 from tutelage.training.improvement.settings import ImproveSettings
 from tutelage.training.jobs.launching import train
-from tutelage.training.jobs.settings import UpdateSettings
+from tutelage.training.jobs.settings import SEEDS, UpdateSettings
 from tutelage.training.objectives import Objective, objective_named
 from tutelage.training.selection import select
 
@@ -50,7 +50,7 @@ def training_of(settings: ImproveSettings, round: int) -> UpdateSettings:
         UserError: one is unknown, or its value is refused.
     """
     kind = objective_of(settings).settings
-    chosen = {"seed": settings.seed * 1000 + round, **settings.training}
+    chosen = {"seed": (settings.seed * 1000 + round) % SEEDS, **settings.training}
     try:
         return kind.model_validate(chosen)
     except ValidationError as error:

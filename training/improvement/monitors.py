@@ -23,7 +23,7 @@ from typing import Literal
 from tutelage.traces import Run
 from tutelage.training.comparison import Comparison
 from tutelage.training.evaluation import Evaluation
-from tutelage.training.improvement.settings import Limit
+from tutelage.training.improvement.settings import Limit, Monitor
 from tutelage.training.reinforcement.rewards import judged
 from tutelage.types import Data, Score
 
@@ -46,7 +46,7 @@ Level = Literal["fine", "warn", "stop"]
 class Reading(Data):
     """What a monitor says of a version."""
 
-    monitor: str
+    monitor: Monitor
     value: float
     first: float
     worse: float
@@ -66,7 +66,7 @@ class Seen:
 
 
 def readings(
-    first: Seen, now: Seen, limits: Callable[[str], Limit], truth: str, proxy: str | None = None
+    first: Seen, now: Seen, limits: Callable[[Monitor], Limit], truth: str, proxy: str | None = None
 ) -> list[Reading]:
     """Read all monitors that there is something for.
 

@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
 from tutelage.training.selection import SelectionSettings
 from tutelage.types import Data
 
-__all__ = ["MONITORS", "ImproveSettings", "Limit"]
+__all__ = ["MONITORS", "ImproveSettings", "Limit", "Monitor"]
 
 
 class Limit(Data):
@@ -20,7 +20,9 @@ class Limit(Data):
     """From here on the version is not taken, and the rounds end; `None`: never."""
 
 
-MONITORS: Mapping[str, Limit] = {
+Monitor = Literal["proxy", "length", "entropy", "diversity", "forgetting", "verdicts"]
+
+MONITORS: Mapping[Monitor, Limit] = {
     "proxy": Limit(warn=0.05, stop=0.15),
     "length": Limit(warn=0.5, stop=2.0),
     "entropy": Limit(warn=0.8),
@@ -59,10 +61,10 @@ class ImproveSettings(Data):
     """Rounds without a better version after which there is no further one."""
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """A version that is worse than the best at this level (paired, two-sided) is a regress, and ends the rounds."""
-    limits: Mapping[str, Limit] = Field(default_factory=dict)
+    limits: Mapping[Monitor, Limit] = Field(default_factory=dict)
     """Of single monitors, by name; of the others `MONITORS` holds."""
-    seed: int = 0
+    seed: NonNegativeInt = 0
 
-    def limit(self, monitor: str) -> Limit:
+    def limit(self, monitor: Monitor) -> Limit:
         """The limit of a monitor."""
         return self.limits.get(monitor, MONITORS[monitor])

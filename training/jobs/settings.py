@@ -10,8 +10,10 @@ from pydantic import ConfigDict, Field
 from tutelage.training.jobs.lora import LoraSettings
 from tutelage.types import Data
 
-__all__ = ["Rate", "Share", "TrainingSettings", "UpdateSettings"]
+__all__ = ["SEEDS", "Rate", "Share", "TrainingSettings", "UpdateSettings"]
 
+SEEDS = 2**32
+"""How many there are, for NumPy."""
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -41,7 +43,7 @@ class UpdateSettings(Data):
     """Updates between checkpoints, from which a killed training goes on; `None`: none."""
     threads: Annotated[int, Field(gt=0)] | None = None
     """CPU threads; `None`: one a core that the process may use."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=SEEDS)] = 0
     report: Literal["none", "tensorboard", "trackio"] = "none"
     """Where the training's curves are shown while it runs; they are kept in `OUT-logs`."""
 

@@ -4,7 +4,9 @@ Not covered: the children that learn (`tutelage.training.reinforcement.loop` sta
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,11 @@ class Steps:
         groups: set[str] = set()
         results: list[Result] = []
         for draw in range(self._settings.draws):
-            found, rows = self._drawn(step, draw)
+            known = {each.task for each in results}
+            left = [task for task in self._tasks if task.id not in known]
+            if not left:
+                break
+            found, rows = self._drawn(left, step, draw)
             results += found
             for name, own in rows.items():
                 made[name] += own
@@ -108,10 +114,10 @@ class Steps:
             )
         return Made(file, {})
 
-    def _drawn(self, step: int, draw: int) -> tuple[list[Result], Rows]:
+    def _drawn(self, tasks: Sequence[Task], step: int, draw: int) -> tuple[list[Result], Rows]:
         """Roll out one draw of tasks, reward them, and give the results and the rows."""
         settings = self._settings
-        drawn = self.curriculum.draw(self._tasks, settings.tasks, (settings.seed, step, draw))
+        drawn = self.curriculum.draw(tasks, settings.tasks, (settings.seed, step, draw))
         place = self._folder / (f"step-{step:04}" + (f".{draw}" if draw else ""))
         self._stages.enter(step, "rollout")
         rollout(
@@ -128,7 +134,7 @@ class Steps:
             self._check(found)
             if not step:
                 self._check_spoken(found)
-            rewards = {each.rollout.id: self._reward(each) for each in found}
+            rewards = {each.rollout.id: _checked(self._reward(each), each) for each in found}
             put(run, rewards)
             return _results(found, rewards), {
                 each.name: self._rows(run, each, found) for each in self._learners
@@ -169,6 +175,11 @@ class Steps:
     def _check_spoken(self, found: Sequence[Judged]) -> None:
         """Refuse a graph whose roles speak by others than those who are to learn from them."""
         turns = [turn for each in found for turn in each.turns]
+        if missing := set(self._settings.roles or ()) - {turn.role for turn in turns}:
+            known = ", ".join(sorted({turn.role for turn in turns}))
+            raise UserError(
+                f"nobody spoke as {', '.join(sorted(missing))}; the roles of this graph are {known}"
+            )
         for learner in self._learners:
             for role in learner.roles if learner.name and learner.roles else ():
                 others = {turn.model for turn in turns if turn.role == role and not learner.speaks(turn)}
@@ -197,8 +208,7 @@ class Steps:
         file = self._folder / "steps.jsonl"
         known = {}
         if file.is_file():
-            lines = file.read_text(encoding="utf-8").splitlines()
-            known = {row["step"]: row for row in map(json.loads, lines)}
+            known = {row["step"]: row for row in _whole(file)}
         if missing := [before for before in range(self._done, step) if before not in known]:
             raise UserError(
                 f"{str(file)!r} says nothing of step {missing[0]}, which the training has learnt from; put the runs of "
@@ -224,6 +234,25 @@ def _figures(
         "response_length": sum(learnt) / max(1, len(learnt)),
         **{f"seconds/{stage}": value for stage, value in seconds.items()},
     }
+
+
+def _whole(file: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines but for a last line that was not written to its end."""
+    lines = file.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines[:-1] if line]
+
+
+def _checked(rewards: Mapping[str, float], rollout: Judged) -> Mapping[str, float]:
+    """Refuse what is no reward of this rollout's turns."""
+    if not isinstance(rewards, Mapping):
+        raise UserError(f"a reward gave {type(rewards).__name__}, not rewards by turn id")
+    known = {turn.id for turn in rollout.turns}
+    for turn, value in rewards.items():
+        if turn not in known:
+            raise UserError(f"a reward names turn {turn!r}, which rollout {rollout.rollout.id!r} has not")
+        if not isinstance(value, Real) or not math.isfinite(value):
+            raise UserError(f"a reward gave turn {turn!r} {value!r}; rewards are finite numbers")
+    return rewards
 
 
 def _results(found: Sequence[Judged], rewards: Mapping[str, Mapping[str, float]]) -> list[Result]:

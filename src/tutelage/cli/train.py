@@ -141,14 +141,25 @@ def _rows(objective: "Objective", data: str, options: Mapping[str, Any]) -> list
 
 def _of_file(file: Path) -> list[dict[str, Any]]:
     if file.suffix == ".parquet":
+        from pyarrow import ArrowInvalid
         from pyarrow.parquet import read_table
 
-        return [dict(row) for row in read_table(file).to_pylist()]
+        try:
+            return [dict(row) for row in read_table(file).to_pylist()]
+        except ArrowInvalid as problem:
+            raise UserError(f"{str(file)!r} is no Parquet file that can be read: {problem}") from problem
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise UserError(f"{str(file)!r} is not UTF-8: {problem}") from problem
     rows = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    # Not splitlines(): a text in JSON may hold line separators of Unicode.
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
         try:
             rows.append(dict(json.loads(line)))
-        except (ValueError, TypeError) as problem:
+        except (ValueError, TypeError, RecursionError) as problem:
             raise UserError(f"{str(file)!r}, line {number}: it is no JSON object ({problem})") from problem
     return rows
 

@@ -69,9 +69,11 @@ def test_told_the_same_results_again_it_draws_the_same(kind: type[Curriculum]) -
 def test_uniform_takes_none_a_second_time_before_all_had_their_turn(count: int, seed: int) -> None:
     curriculum = Uniform()
     times: Counter[str] = Counter()
-    for step in range(len(TASKS) // count):
-        times.update(task.id for task in curriculum.draw(TASKS, count, (seed, step, 0)))
-    assert max(times.values(), default=1) == 1
+    for step in range(3 * len(TASKS) // count + 2):
+        drawn = [task.id for task in curriculum.draw(TASKS, count, (seed, step, 0))]
+        assert len(set(drawn)) == len(drawn) == min(count, len(TASKS))
+        times.update(drawn)
+        assert max(times.values()) - min(times[task.id] for task in TASKS) <= 1
 
 
 @pytest.mark.parametrize("kind", [SelfEvolving, UpperConfidence])

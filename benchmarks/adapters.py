@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.adapting.roles import ROLES, recorded, solve_review_refine, trained
 from benchmarks.adapting.throughput import ratio
-from benchmarks.processor import processor_seconds
+from benchmarks.learning.processor import processor_seconds
 from benchmarks.storytelling.exam import described, paired
 from tutelage.agents import ChatModel, Prompt, connect, embedded_directory
 from tutelage.graphs import one_shot, rollout

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.processor import processor_seconds
+from benchmarks.learning.processor import processor_seconds
 
 __all__ = ["kept", "measured"]
 

@@ -49,6 +49,22 @@ def test_rows_that_lack_columns_are_told_before_a_process_starts(
     assert "'dpo' reads prompt, chosen, rejected" in told
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("rows.jsonl", b"\xff\xfe", "is not UTF-8"),
+        ("rows.jsonl", b'{"text": 1}\n' + b"[" * 100_000, "line 2: it is no JSON object"),
+        ("rows.parquet", b"", "is no Parquet file"),
+        ("rows.jsonl", '\ufeff{"text": "a\u2028b"}\n\n{"text": "c"}\n'.encode(), "'dpo' reads prompt"),
+    ],
+)
+def test_a_file_of_rows_is_read_or_refused(
+    tutelage: Command, sentence: Sentence, name: str, content: bytes, said: str
+) -> None:
+    Path(name).write_bytes(content)
+    assert said in sentence(tutelage("train", "dpo", name, "--out", "p"))
+
+
 def test_a_runs_export_has_options(tutelage: Command, sentence: Sentence, recorded: Any) -> None:
     told = sentence(tutelage("train", "sft", recorded.path, "--out", "p", "--export", "pased=true"))
     assert "pased" in told

@@ -8,7 +8,7 @@ from tutelage.agents import ChatModel
 from tutelage.errors import UserError
 from tutelage.graphs import one_shot
 from tutelage.tools import exact
-from tutelage.traces import Run, Store
+from tutelage.traces import Run, Store, recording
 from tutelage.training import Evaluation, evaluate, wilson
 from tutelage.training.evaluation import Attempt
 from tutelage.types import Task
@@ -47,6 +47,20 @@ def test_a_graph_and_its_record_give_the_same(
     found = evaluate(graph, tasks, verifier=exact, store=tmp_path / "run", progress=False)
     with Run.open(tmp_path / "run") as run:
         assert Evaluation.of(run).attempts == found.attempts
+
+
+def test_what_is_still_running_is_not_on_the_bill(
+    tasks: list[Task], model_that: ModelThat, tmp_path: Path
+) -> None:
+    evaluate(one_shot(model_that("even")), tasks[:2], verifier=exact, store=tmp_path / "a", progress=False)
+    with Store.open(tmp_path / "a") as store, store.run() as run:
+        before = Evaluation.of(run).tokens
+        recorder = run.begin(tasks[2])
+        with recording(recorder):
+            model_that("even").invoke(tasks[2].problem)
+        assert run.tokens() != before
+        assert Evaluation.of(run).tokens == before
+        recorder.fail("stopped")
 
 
 def test_families_are_told_apart(tasks: list[Task], model_that: ModelThat) -> None:

@@ -120,7 +120,7 @@ def check_messages(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
     """Check that columns are messages, and refuse tools, which would be left out of the text.
 
     Raises:
-        UserError: a column is no list of messages, a row offers tools, or a message calls one.
+        UserError: a column is no list of messages of text, a row offers tools, or a message calls one.
     """
     for number, row in enumerate(rows, 1):
         for name in columns:
@@ -130,6 +130,12 @@ def check_messages(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
             if row.get("tools") or any(message.get("tool_calls") for message in said):
                 raise UserError(
                     f"row {number} has tools, which this objective cannot train on; leave such rows out"
+                )
+            if not all(
+                isinstance(each.get("content"), str) and isinstance(each.get("role"), str) for each in said
+            ):
+                raise UserError(
+                    f"row {number}: every message of {name!r} must have a role and a text as content"
                 )
 
 
@@ -142,7 +148,7 @@ def fitting(rows: Sequence[dict[str, Any]], site: Site, model: "PreTrainedModel"
     longest = longest_of(site.settings, model)
     found = [row for row in rows if longest is None or row["length"] <= longest]
     if not found:
-        raise UserError(f"not one of {len(rows)} rows fits into {longest} tokens; give a larger max_length")
+        raise UserError(f"not one of {len(rows)} rows fits into {longest} tokens, max_length or the context")
     counts = {
         "rows": len(rows),
         "trained": len(found),

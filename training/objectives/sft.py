@@ -13,7 +13,7 @@ from tutelage.errors import UserError
 from tutelage.training.completion_mask import IGNORED, encode, end_token
 from tutelage.training.jobs.arguments import arguments_of
 from tutelage.training.jobs.settings import TrainingSettings
-from tutelage.training.objectives.loading import fitting, load_base
+from tutelage.training.objectives.loading import check_messages, fitting, load_base
 from tutelage.training.objectives.objective import Built, Objective, Site
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _encoded(site: Site, model: "PreTrainedModel") -> list[dict[str, Any]]:
     if recorded:
         rows = [_as_recorded(number, row) for number, row in enumerate(recorded, 1)]
     else:
+        check_messages(site.rows, "prompt", "completion")
         rows = encode(site.rows, site.tokenizer, end_token(site.tokenizer, model.generation_config))
     for number, (row, given) in enumerate(zip(rows, site.rows, strict=True), 1):
         row["weights"] = _weights(number, given.get("weight"), row["length"])

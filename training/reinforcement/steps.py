@@ -175,11 +175,10 @@ class Steps:
     def _check_spoken(self, found: Sequence[Judged]) -> None:
         """Refuse a graph whose roles speak by others than those who are to learn from them."""
         turns = [turn for each in found for turn in each.turns]
-        if missing := set(self._settings.roles or ()) - {turn.role for turn in turns}:
-            known = ", ".join(sorted({turn.role for turn in turns}))
-            raise UserError(
-                f"nobody spoke as {', '.join(sorted(missing))}; the roles of this graph are {known}"
-            )
+        spoke, wanted = {turn.role for turn in turns}, self._settings.roles
+        if wanted is not None and spoke.isdisjoint(wanted):
+            said = ", ".join(sorted(spoke)) or "none"
+            raise UserError(f"nobody spoke as {', '.join(wanted)}; the roles that did: {said}")
         for learner in self._learners:
             for role in learner.roles if learner.name and learner.roles else ():
                 others = {turn.model for turn in turns if turn.role == role and not learner.speaks(turn)}

@@ -94,10 +94,17 @@ def command(
             {"base": base, "export": exported},
             "it makes its rows itself; --model names the policy",
         )
-        trained = _reinforced(data, out, settings, rollouts, quiet)
     else:
         _refuse(objective, given, "it learns from rows that are there")
-        trained = _trained(found, base, data, out, settings, exported, quiet)
+    try:
+        if found.online:
+            trained = _reinforced(data, out, settings, rollouts, quiet)
+        else:
+            trained = _trained(found, base, data, out, settings, exported, quiet)
+    except KeyboardInterrupt as interrupt:
+        if not any(Path(f"{out}.partial").glob("checkpoints/*")):
+            raise
+        raise KeyboardInterrupt("the same command goes on from the last checkpoint") from interrupt
     if json_:
         print_json({"directory": str(trained), "objective": objective})
     else:

@@ -71,3 +71,11 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the training diverged"):
         begin(tmp_path / "p", learning_rate=1e30, gradient_clip=1e30, warmup=0.0)
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("content", [None, [{"type": "text", "text": "2"}]])
+def test_a_message_whose_content_is_no_text_is_refused(content: Any, tmp_path: Path) -> None:
+    rows = [*ROWS, {**ROWS[0], "completion": [{"role": "assistant", "content": content}]}]
+    with pytest.raises(UserError, match="row 9: every message of 'completion' must have a role and a text"):
+        begin(tmp_path / "p", rows)

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from tutelage.graphs import one_shot, self_refine
 from tutelage.tools import make_tasks, step_checker
 from tutelage.traces import Run
 from tutelage.training import GrpoSettings, reinforce
-from tutelage.training.reinforcement.rewards import REWARD, own_reward, per_role
+from tutelage.training.reinforcement.rewards import REWARD, outcome_reward, own_reward, per_role
 from tutelage.types import Sampling, Score, Task
 
 pytestmark = pytest.mark.slow
@@ -94,6 +95,35 @@ def test_rewards_that_are_all_the_same_are_told_before_any_weight_moves(
             progress=False,
         )
     assert not (tmp_path / "policy").exists()
+    assert model.policy == BASE
+
+
+@pytest.mark.parametrize(
+    ("reward", "roles", "said"),
+    [
+        (lambda rollout: {"nobody": 1.0}, None, "names turn 'nobody'"),
+        (lambda rollout: {turn.id: math.nan for turn in rollout.turns}, None, "rewards are finite numbers"),
+        (lambda rollout: None, None, "gave NoneType, not rewards by turn id"),
+        (outcome_reward, ("slover",), "nobody spoke as slover; the roles that did: solver"),
+    ],
+    ids=["turn", "nan", "nothing", "role"],
+)
+def test_what_is_no_reward_and_no_role_is_told_before_any_weight_moves(
+    model: ChatModel, tmp_path: Path, reward: Any, roles: Any, said: str
+) -> None:
+    settings = GrpoSettings(steps=1, tasks=2, samples=2, roles=roles)
+    graph = one_shot(model, verifier=step_checker)
+    with pytest.raises(UserError, match=said):
+        reinforce(
+            graph,
+            model,
+            TASKS,
+            tmp_path / "p",
+            verifier=step_checker,
+            reward=reward,
+            settings=settings,
+            progress=False,
+        )
     assert model.policy == BASE
 
 

@@ -7,6 +7,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 
+from tutelage.errors import UserError
 from tutelage.training.curricula.curriculum import Result
 from tutelage.types import Task
 
@@ -27,7 +28,13 @@ def by_category(tasks: Sequence[Task]) -> dict[str, list[Task]]:
 
 
 def softmax(values: Mapping[str, float], temperature: float) -> dict[str, float]:
-    """Give chances that grow with the values; the lower the temperature, the more."""
+    """Give chances that grow with the values; the lower the temperature, the more.
+
+    Raises:
+        UserError: the temperature is not above 0.
+    """
+    if not temperature > 0:
+        raise UserError(f"the temperature of a curriculum is {temperature}; it must be above 0")
     peak = max(values.values())
     powers = {name: math.exp((value - peak) / temperature) for name, value in values.items()}
     total = sum(powers.values())

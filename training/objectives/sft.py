@@ -62,7 +62,8 @@ def _encoded(site: Site, model: "PreTrainedModel") -> list[dict[str, Any]]:
             "some rows have input_ids and some have not; train on texts or on tokens, not on both"
         )
     if recorded:
-        rows = [_as_recorded(number, row) for number, row in enumerate(recorded, 1)]
+        known = int(model.config.get_text_config().vocab_size)
+        rows = [_as_recorded(number, row, known) for number, row in enumerate(recorded, 1)]
     else:
         check_messages(site.rows, "prompt", "completion")
         rows = encode(site.rows, site.tokenizer, end_token(site.tokenizer, model.generation_config))
@@ -71,8 +72,12 @@ def _encoded(site: Site, model: "PreTrainedModel") -> list[dict[str, Any]]:
     return rows
 
 
-def _as_recorded(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
+def _as_recorded(number: int, row: Mapping[str, Any], known: int) -> dict[str, Any]:
     ids, labels = list(row["input_ids"]), list(row["labels"])
+    if not ids or not all(isinstance(each, int) and 0 <= each < known for each in ids):
+        raise UserError(
+            f"row {number}: input_ids must be token ids of the base, whole numbers from 0 to {known - 1}"
+        )
     if len(ids) != len(labels) or any(
         label not in (IGNORED, own) for own, label in zip(ids, labels, strict=True)
     ):

@@ -38,8 +38,10 @@ def _base_of(adapter: Path) -> str:
     """The directory that an adapter was trained over, as it says.
 
     Raises:
-        UserError: it does not say.
+        UserError: it is not there, or does not say.
     """
+    if not adapter.is_dir():
+        raise UserError(f"there is no directory {str(adapter)!r}")
     file = adapter / "policy.json"
     try:
         return str(json.loads(file.read_text(encoding="utf-8"))["base"]["directory"])

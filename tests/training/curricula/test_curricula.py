@@ -1,5 +1,6 @@
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -81,6 +82,13 @@ def test_a_bandit_comes_to_prefer_what_pays(kind: type[SelfEvolving | UpperConfi
     curriculum = taught(kind(), 60, {"a": 0.0, "b": 0.5})
     drawn = [task for step in range(100, 120) for task in curriculum.draw(TASKS, 6, (0, step, 0))]
     assert families(drawn)["b"] > 1.5 * families(drawn)["a"]
+
+
+@pytest.mark.parametrize("kind", [SelfEvolving, UpperConfidence])
+@pytest.mark.parametrize("temperature", [0.0, -1.0])
+def test_a_bandit_without_temperature_is_refused(kind: Any, temperature: float) -> None:
+    with pytest.raises(UserError, match="it must be above 0"):
+        kind(temperature=temperature).draw(TASKS, 4, (0, 0, 0))
 
 
 def test_a_value_moves_by_the_rate_towards_the_pay() -> None:

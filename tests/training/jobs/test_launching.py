@@ -79,3 +79,11 @@ def test_a_message_whose_content_is_no_text_is_refused(content: Any, tmp_path: P
     rows = [*ROWS, {**ROWS[0], "completion": [{"role": "assistant", "content": content}]}]
     with pytest.raises(UserError, match="row 9: every message of 'completion' must have a role and a text"):
         begin(tmp_path / "p", rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ids", [[], [-1, 5], [5, 10_000], [0.5, 1]])
+def test_ids_that_are_no_tokens_of_the_base_are_refused(ids: list[Any], tmp_path: Path) -> None:
+    rows = [{"input_ids": [5, 6], "labels": [-100, 6]}, {"input_ids": ids, "labels": ids}]
+    with pytest.raises(UserError, match="row 2: input_ids must be token ids of the base"):
+        begin(tmp_path / "p", rows)

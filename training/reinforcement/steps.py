@@ -5,6 +5,7 @@ Not covered: the children that learn (`tutelage.training.reinforcement.loop` sta
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from pathlib import Path
@@ -236,9 +237,12 @@ def _figures(
 
 
 def _whole(file: Path) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines but for a last line that was not written to its end."""
-    lines = file.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines[:-1] if line]
+    """The objects of a file of JSON lines; a last line that was not written to its end is cut off the file."""
+    written = file.read_bytes()
+    end = written.rfind(b"\n") + 1
+    if end < len(written):
+        os.truncate(file, end)
+    return [json.loads(line) for line in written[:end].splitlines()]
 
 
 def _checked(rewards: Mapping[str, float], rollout: Judged) -> Mapping[str, float]:
